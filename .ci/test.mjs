@@ -1,0 +1,68 @@
+// Runs the static checks, then all tests in network and mount namespaces of their own, with an empty /run: whatever a
+// test does, this host's own rules, links and sets are out of its reach. Ends with the line "N passed, N failed".
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const inside = process.argv[2] === '--inside';
+const rest = process.argv.slice(inside ? 3 : 2);
+process.env.PATH = `${process.env.PATH ?? ''}:/usr/sbin:/sbin`;
+process.exitCode = inside ? runTests(rest) : enter(rest);
+
+function enter(args) {
+  if (args.length === 0 && run('npm', ['run', '--silent', 'check']) !== 0) {
+    console.error('the static checks failed; no test was run');
+    return 1;
+  }
+  const namespaces = process.getuid() === 0 ? ['-nm'] : ['-Urnm'];
+  return run('unshare', [
+    ...namespaces,
+    '--kill-child',
+    process.execPath,
+    fileURLToPath(import.meta.url),
+    '--inside',
+    ...args,
+  ]);
+}
+
+function runTests(args) {
+  for (const argv of [
+    ['mount', '-t', 'tmpfs', 'tmpfs', '/run'],
+    ['ip', 'link', 'set', 'lo', 'up'],
+  ]) {
+    if (run(argv[0], argv.slice(1)) !== 0) return 1;
+  }
+  const directory = mkdtempSync(join(tmpdir(), 'director-tests-'));
+  const report = join(directory, 'report.json');
+  try {
+    const status = run(process.execPath, [
+      'node_modules/vitest/vitest.mjs',
+      'run',
+      '--reporter=default',
+      '--reporter=json',
+      `--outputFile.json=${report}`,
+      ...args,
+    ]);
+    const { numPassedTests, numFailedTests, numPendingTests, numFailedTestSuites } = JSON.parse(
+      readFileSync(report, 'utf8'),
+    );
+    // A file that could not even be loaded has failed, though none of its tests has.
+    const failed = numFailedTests > 0 ? numFailedTests : status === 0 ? 0 : Math.max(numFailedTestSuites, 1);
+    console.log(
+      `${numPassedTests} passed, ${failed} failed${numPendingTests > 0 ? `, ${numPendingTests} skipped` : ''}`,
+    );
+    return failed === 0 && status === 0 ? 0 : 1;
+  } catch (error) {
+    console.error(`the tests ended without a report: ${error.message}`);
+    return 1;
+  } finally {
+    rmSync(directory, { recursive: true, force: true });
+  }
+}
+
+function run(command, args) {
+  return spawnSync(command, args, { cwd: root, stdio: ['ignore', 'inherit', 'inherit'] }).status ?? 1;
+}

@@ -1,0 +1,270 @@
+import { z } from 'zod';
+
+/**
+ * The HTTP contract, once: validation, types and OpenAPI all come from here. Clients (command line, page, lab)
+ * import only this file from the daemon.
+ */
+export const DEFAULT_SOCKET = '/run/dom0-director/director.sock';
+
+const SERVICE_NAME = /^[a-z][a-z0-9-]{0,15}$/;
+const DURATION = /^(0|[1-9]\d{0,9})(ms|s|m|h|d)$/;
+
+export const serviceName = z
+  .string()
+  .regex(SERVICE_NAME, 'a service name is 1 to 16 of a-z, 0-9 and -, and begins with a letter')
+  .meta({ description: 'Name of a service', example: 'mail' });
+export const duration = z
+  .string()
+  .regex(DURATION, 'a duration is a whole number and ms, s, m, h or d, such as 500ms, 30s, 5m, 2h')
+  .meta({ description: 'A duration', example: '10m' });
+const durationOrNever = z.union([duration, z.literal('never')]);
+const instant = z.iso.datetime().meta({ description: 'A point in time, ISO 8601 in UTC' });
+const reason = z.string().max(500).meta({ description: 'Why, for the journal' });
+
+export const role = z.enum(['primary', 'secondary']);
+export const connections = z.enum(['drain', 'cut']).meta({
+  description:
+    'What happens to TCP connections that are open at the flip: they stay until they end, or are ended at once',
+});
+export const health = z.enum(['healthy', 'degraded', 'unhealthy', 'unknown']).meta({
+  description:
+    'healthy: every TCP port of the service accepts; degraded: some do; unhealthy: none does; unknown: not checked',
+});
+
+export const domuView = z
+  .object({
+    domu: z.string(),
+    addresses: z.array(z.string()),
+    health,
+    healthReason: z.string().nullable(),
+    flows: z.number().int().meta({ description: 'Conntrack entries that were directed to this DomU' }),
+  })
+  .meta({ id: 'Domu' });
+
+export const testerView = z
+  .object({
+    source: z.string().meta({ description: 'An address or a network', example: '198.51.100.0/24' }),
+    kind: z
+      .enum(['permanent', 'leased'])
+      .meta({ description: 'From the configuration, or enrolled over the API' }),
+    expiresAt: instant.nullable(),
+    note: z.string().nullable(),
+  })
+  .meta({ id: 'Tester' });
+
+export const switchState = z.enum(['trial', 'confirmed', 'rolled-back', 'expired', 'failed']);
+export const switchView = z
+  .object({
+    id: z.string(),
+    services: z.array(serviceName),
+    to: role,
+    state: switchState,
+    committedAt: instant.nullable(),
+    confirmBy: instant
+      .nullable()
+      .meta({ description: 'When the trial rolls itself back; null where it never does' }),
+    endedAt: instant.nullable(),
+    connections,
+    drainUntil: instant
+      .nullable()
+      .meta({ description: 'When connections that still drain are cut; null: never' }),
+    kernel: z.object({
+      flipMicros: z
+        .number()
+        .nullable()
+        .meta({ description: "The one kernel message's time, in microseconds" }),
+      familySkewMicros: z
+        .number()
+        .nullable()
+        .meta({ description: 'Between IPv4 and IPv6; 0: both are in the same message' }),
+    }),
+    flows: z.object({
+      kept: z.number().int().meta({ description: 'TCP connections left to drain on the DomU that was live' }),
+      cut: z.number().int().meta({ description: 'TCP connections ended' }),
+      udpFlushed: z.number().int().meta({ description: 'UDP flows ended, so that their senders follow' }),
+    }),
+    by: z.string(),
+    reason: z.string().nullable(),
+    error: z.string().nullable().meta({ description: 'Why it failed, or was rolled back by itself' }),
+  })
+  .meta({ id: 'Switch' });
+
+export const serviceView = z
+  .object({
+    name: serviceName,
+    phase: z.enum(['settled', 'trial']),
+    testing: z.enum(['open', 'closed']),
+    held: z.boolean(),
+    heldUntil: instant.nullable(),
+    live: role,
+    primary: domuView,
+    secondary: domuView,
+    addresses: z.array(z.string()),
+    ports: z.array(z.string()),
+    bridge: z.string(),
+    testers: z.array(testerView),
+    switch: switchView.nullable(),
+    source: z
+      .enum(['file', 'api'])
+      .meta({ description: 'Who defined it last: the configuration file, or the API' }),
+    generation: z
+      .number()
+      .int()
+      .meta({ description: 'Goes up with every change of the service; also its ETag' }),
+  })
+  .meta({ id: 'Service' });
+
+export const switchRequest = z
+  .strictObject({
+    services: z.array(serviceName).min(1).max(10_000),
+    to: role,
+    connections: connections.optional(),
+    drainFor: durationOrNever.optional(),
+    confirmWithin: durationOrNever.optional(),
+    force: z.boolean().optional().meta({ description: 'Switch although the target is not healthy' }),
+    reason: reason.optional(),
+  })
+  .meta({
+    id: 'SwitchRequest',
+    examples: [{ services: ['mail'], to: 'secondary', confirmWithin: '10m', reason: 'mail 2.0' }],
+  });
+
+export const endRequest = z.strictObject({ reason: reason.optional() }).nullish();
+export const holdRequest = z
+  .strictObject({ for: duration, reason: reason.optional() })
+  .meta({ id: 'HoldRequest', examples: [{ for: '5s' }] });
+export const testerRequest = z
+  .strictObject({ expiresIn: duration.optional(), note: z.string().max(200).optional() })
+  .nullish()
+  .meta({ examples: [{ expiresIn: '8h', note: 'the mail team' }] });
+export const testingRequest = z
+  .strictObject({
+    state: z.enum(['open', 'closed']),
+    reason: reason.optional(),
+  })
+  .meta({ id: 'TestingRequest', examples: [{ state: 'open' }] });
+
+const portText = z
+  .string()
+  .meta({ description: 'A port or a range with its protocol', example: '8000-8009/tcp' });
+/** The shape of a service's definition, as in the file; what it means is checked by the same code as the file. */
+export const serviceDefinition = z
+  .looseObject({
+    addresses: z.array(z.string()),
+    announce: z.boolean().optional(),
+    ports: z.array(z.union([portText, z.looseObject({ port: portText, to: z.number().int() })])),
+    bridge: z.looseObject({ name: z.string(), gateway: z.array(z.string()) }),
+    domus: z.array(
+      z.looseObject({
+        name: z.string(),
+        addresses: z.array(z.string()),
+        vifs: z.array(z.string()).optional(),
+      }),
+    ),
+    testers: z.array(z.string()).optional(),
+    admins: z.array(z.string()).optional(),
+    cutover: z
+      .looseObject({
+        connections: connections.optional(),
+        drainFor: durationOrNever.optional(),
+        confirmWithin: durationOrNever.optional(),
+      })
+      .optional(),
+  })
+  .meta({
+    id: 'ServiceDefinition',
+    description: "A service's definition, as under `services:` in the configuration file",
+    examples: [
+      {
+        addresses: ['192.0.2.25', '2001:db8::25'],
+        ports: ['25/tcp'],
+        bridge: { name: 'br-mail', gateway: ['10.50.0.1/24', 'fd00:50::1/64'] },
+        domus: [
+          { name: 'mail-a', addresses: ['10.50.0.2', 'fd00:50::2'], vifs: ['vif1.0'] },
+          { name: 'mail-b', addresses: ['10.50.0.3', 'fd00:50::3'], vifs: ['vif2.0'] },
+        ],
+      },
+    ],
+  });
+
+export const whoamiView = z
+  .object({
+    source: z.string().nullable().meta({ description: 'null: this host itself' }),
+    services: z.array(
+      z.object({
+        service: serviceName,
+        domu: z.string(),
+        role,
+        live: z.boolean().meta({ description: 'Whether that is where everybody goes' }),
+        testing: z.enum(['open', 'closed']),
+        reason: z.string(),
+      }),
+    ),
+  })
+  .meta({ id: 'Whoami' });
+
+export const planView = z
+  .object({
+    changes: z.array(z.object({ kind: z.string(), what: z.string(), why: z.string() })),
+    restore: z
+      .object({ ipv4: z.string(), ipv6: z.string() })
+      .meta({ description: 'What iptables-restore would be given' }),
+  })
+  .meta({ id: 'Plan' });
+
+export const journalEntry = z
+  .object({
+    id: z.number().int(),
+    at: instant,
+    kind: z.string().meta({
+      description:
+        'start, stop, switch, confirm, rollback, expire, fail, drained, hold, release, tester-add, tester-remove, tester-expire, testing, define, remove, reload, repair, error',
+    }),
+    services: z.array(z.string()),
+    by: z.string(),
+    text: z.string().meta({ description: 'What happened, in a sentence' }),
+    why: z.string().nullable(),
+    details: z.record(z.string(), z.unknown()),
+  })
+  .meta({ id: 'JournalEntry' });
+
+export const readyView = z
+  .object({ ready: z.boolean(), problems: z.array(z.string()), since: instant })
+  .meta({ id: 'Ready' });
+
+/** RFC 9457. */
+export const problem = z
+  .object({
+    type: z.string(),
+    title: z.string(),
+    status: z.number().int(),
+    detail: z.string(),
+    hint: z.string().optional().meta({ description: 'What to do about it' }),
+    code: z
+      .string()
+      .optional()
+      .meta({ description: "The kernel's error, such as EBUSY, where it was the kernel that refused" }),
+    errors: z.array(
+      z.object({
+        path: z.string(),
+        message: z.string(),
+        line: z.number().optional(),
+        column: z.number().optional(),
+      }),
+    ),
+  })
+  .meta({ id: 'Problem' });
+
+export type ServiceView = z.infer<typeof serviceView>;
+export type DomuView = z.infer<typeof domuView>;
+export type TesterView = z.infer<typeof testerView>;
+export type SwitchView = z.infer<typeof switchView>;
+export type SwitchRequest = z.infer<typeof switchRequest>;
+export type HoldRequest = z.infer<typeof holdRequest>;
+export type TesterRequest = z.infer<typeof testerRequest>;
+export type TestingRequest = z.infer<typeof testingRequest>;
+export type WhoamiView = z.infer<typeof whoamiView>;
+export type PlanView = z.infer<typeof planView>;
+export type JournalEntry = z.infer<typeof journalEntry>;
+export type ReadyView = z.infer<typeof readyView>;
+export type Problem = z.infer<typeof problem>;

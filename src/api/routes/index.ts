@@ -1,0 +1,26 @@
+import type { Api, App } from '../context.ts';
+import { daemonRoutes } from './daemon.ts';
+import { eventRoutes } from './events.ts';
+import { holdRoutes } from './holds.ts';
+import { journalRoutes } from './journal.ts';
+import { planRoutes } from './plan.ts';
+import { serviceRoutes } from './services.ts';
+import { stateRoutes } from './state.ts';
+import { switchRoutes } from './switches.ts';
+import { testerRoutes } from './testers.ts';
+import { testingRoutes } from './testing.ts';
+import { whoamiRoutes } from './whoami.ts';
+
+export function addRoutes(app: App, api: Api): void {
+  serviceRoutes(app, api);
+  switchRoutes(app, api);
+  holdRoutes(app, api);
+  testerRoutes(app, api);
+  testingRoutes(app, api);
+  whoamiRoutes(app, api);
+  planRoutes(app, api);
+  journalRoutes(app, api);
+  eventRoutes(app, api);
+  stateRoutes(app, api);
+  daemonRoutes(app, api);
+}

@@ -1,0 +1,98 @@
+import { formatSource } from '../model/address.ts';
+import type { JournalRecord, ServiceSnapshot, SwitchRecord } from '../model/records.ts';
+import { formatPort } from '../model/service.ts';
+import { domuOf, liveRole, slotOf } from '../model/state.ts';
+import type { Role, Tester } from '../model/state.ts';
+import type { Readiness, WhoamiRow } from '../switchover/director.ts';
+import type {
+  DomuView,
+  JournalEntry,
+  ReadyView,
+  ServiceView,
+  SwitchView,
+  TesterView,
+  WhoamiView,
+} from './contract.ts';
+
+const instant = (ms: number): string => new Date(ms).toISOString();
+const instantOrNull = (ms: number | null): string | null => (ms === null ? null : instant(ms));
+
+export function serviceView(snapshot: ServiceSnapshot): ServiceView {
+  const { state, activeSwitch, source, generation } = snapshot;
+  const { service } = state;
+  return {
+    name: service.name,
+    phase: state.trial === null ? 'settled' : 'trial',
+    testing: state.testing,
+    held: state.heldUntil !== null,
+    heldUntil: instantOrNull(state.heldUntil),
+    live: liveRole(state),
+    primary: domuView(snapshot, 'primary'),
+    secondary: domuView(snapshot, 'secondary'),
+    addresses: service.addresses.map((address) => address.text),
+    ports: service.ports.map(formatPort),
+    bridge: service.bridge.name,
+    testers: state.testers.map(testerView),
+    switch: activeSwitch === null ? null : switchView(activeSwitch),
+    source,
+    generation,
+  };
+}
+
+function domuView({ state, health, flows }: ServiceSnapshot, role: Role): DomuView {
+  const slot = slotOf(state, role);
+  const domu = domuOf(state, role);
+  return {
+    domu: domu.name,
+    addresses: domu.addresses.map((address) => address.text),
+    health: health[slot].status,
+    healthReason: health[slot].reason,
+    flows: flows[slot],
+  };
+}
+
+export function testerView({ source, kind, expiresAt, note }: Tester): TesterView {
+  return { source: formatSource(source), kind, expiresAt: instantOrNull(expiresAt), note };
+}
+
+export function switchView(record: SwitchRecord): SwitchView {
+  const { id, services, to, state, connections, by, reason, error } = record;
+  return {
+    id,
+    services: [...services],
+    to,
+    state,
+    committedAt: instantOrNull(record.committedAt),
+    confirmBy: instantOrNull(record.confirmBy),
+    endedAt: instantOrNull(record.endedAt),
+    connections,
+    drainUntil: instantOrNull(record.drainUntil),
+    kernel: { flipMicros: record.flipMicros, familySkewMicros: record.familySkewMicros },
+    flows: { kept: record.kept, cut: record.cut, udpFlushed: record.udpFlushed },
+    by,
+    reason,
+    error,
+  };
+}
+
+export function journalView({ id, at, kind, services, by, text, why, details }: JournalRecord): JournalEntry {
+  return { id, at: instant(at), kind, services: [...services], by, text, why, details: { ...details } };
+}
+
+export function whoamiView(source: string | null, rows: readonly WhoamiRow[]): WhoamiView {
+  return {
+    source,
+    services: rows.map(({ service, domu, role, live, testing, reason }) => ({
+      service,
+      domu,
+      role,
+      live,
+      testing,
+      reason,
+    })),
+  };
+}
+
+export function readyView({ ready, problems, since }: Readiness): ReadyView {
+  return { ready, problems: [...problems], since: instant(since) };
+}

@@ -1,0 +1,13 @@
+/** Paths of the API; names are encoded although they are validated already. */
+export const servicePath = (service: string, ...more: string[]): string =>
+  ['/v1/services', service, ...more]
+    .map((part, at) => (at === 0 ? part : encodeURIComponent(part)))
+    .join('/');
+
+export const switchPath = (id: string, verb: 'confirm' | 'rollback'): string =>
+  `/v1/switches/${encodeURIComponent(id)}/${verb}`;
+
+export function journalPath(limit: number, service?: string): string {
+  const query = new URLSearchParams({ limit: String(limit), ...(service === undefined ? {} : { service }) });
+  return `/v1/journal?${query.toString()}`;
+}

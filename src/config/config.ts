@@ -1,0 +1,27 @@
+import type { Service } from '../model/service.ts';
+
+export interface Token {
+  readonly name: string;
+  /** 64 lower-case hexadecimal digits. */
+  readonly sha256: string;
+}
+
+/** A configuration file, validated and frozen. */
+export interface Config {
+  readonly file: string;
+  readonly listen: {
+    readonly socket: string;
+    readonly http: { readonly host: string; readonly port: number } | null;
+    /** Absolute paths of PEM files. */
+    readonly tls: { readonly cert: string; readonly key: string } | null;
+  };
+  /** Absolute path of the store's directory. */
+  readonly state: string;
+  /** Null only where no service announces. */
+  readonly uplink: string | null;
+  readonly iptables: 'auto' | 'nft' | 'legacy';
+  readonly markMask: number;
+  readonly tokens: readonly Token[];
+  /** In the file's order. */
+  readonly services: readonly Service[];
+}

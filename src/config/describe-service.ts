@@ -1,0 +1,37 @@
+import { formatNetwork, formatSource } from '../model/address.ts';
+import { formatPort } from '../model/service.ts';
+import type { Port, Service } from '../model/service.ts';
+import { formatDuration } from '../lib/duration.ts';
+
+const durationOrNever = (ms: number | null): string => (ms === null ? 'never' : formatDuration(ms));
+
+const portDefinition = (port: Port): string | { port: string; to: number } =>
+  port.target === null ? formatPort(port) : { port: formatPort(port), to: port.target };
+
+/** The definition that parseService would read this service from, with nothing left to defaults. */
+export function describeService(service: Service): Record<string, unknown> {
+  const { addresses, announce, ports, bridge, domus, testers, admins, cutover, health } = service;
+  return {
+    addresses: addresses.map(({ text }) => text),
+    announce,
+    ports: ports.map(portDefinition),
+    bridge: { name: bridge.name, gateway: bridge.gateway.map(formatNetwork) },
+    domus: domus.map((domu) => ({
+      name: domu.name,
+      addresses: domu.addresses.map(({ text }) => text),
+      vifs: [...domu.vifs],
+    })),
+    testers: testers.map(formatSource),
+    admins: admins.map(formatSource),
+    cutover: {
+      connections: cutover.connections,
+      drainFor: durationOrNever(cutover.drainFor),
+      confirmWithin: durationOrNever(cutover.confirmWithin),
+    },
+    health: {
+      check: health.check,
+      every: formatDuration(health.every),
+      timeout: formatDuration(health.timeout),
+    },
+  };
+}

@@ -1,0 +1,83 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { LinuxKernel } from './kernel/linux.ts';
+import { systemClock } from './lib/clock.ts';
+import { JUMPS } from './render/layout.ts';
+
+interface Finding {
+  readonly grade: 'ok' | 'warning' | 'fault';
+  readonly what: string;
+  /** Why it matters, and what mends it. */
+  readonly advice: string | null;
+}
+
+/** Is this host fit to be directed, in the network namespace that this command runs in? Changes nothing. */
+export async function doctor(): Promise<{ text: string; json: unknown; fit: boolean }> {
+  const findings = [nodeVersion(), ...(await missing()), conntrackTable(), bridgeNetfilter()];
+  const fit = findings.every(({ grade }) => grade !== 'fault');
+  const mark = { ok: 'ok     ', warning: 'warning', fault: 'FAULT  ' } as const;
+  const text = findings
+    .map(({ grade, what, advice }) => `${mark[grade]} ${what}${advice === null ? '' : `\n        ${advice}`}`)
+    .join('\n');
+  return { text, json: { fit, findings }, fit };
+}
+
+function nodeVersion(): Finding {
+  const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
+  const old = major < 20 || (major === 20 && minor < 19);
+  return {
+    grade: old ? 'fault' : 'ok',
+    what: `Node ${process.versions.node}`,
+    advice: old ? 'the director needs 20.19 or newer: apt-get install nodejs' : null,
+  };
+}
+
+async function missing(): Promise<Finding[]> {
+  const kernel = LinuxKernel.open({
+    variant: 'auto',
+    jumps: JUMPS,
+    clock: systemClock,
+    onError: () => undefined,
+  });
+  try {
+    const found = await kernel.missing();
+    if (found.length === 0)
+      return [{ grade: 'ok', what: 'iptables, ipset and conntrack answer', advice: null }];
+    return found.map((what): Finding => ({ grade: 'fault', what, advice: null }));
+  } finally {
+    await kernel.close();
+  }
+}
+
+/** A full table drops new connections, of everybody. */
+const NEARLY_FULL = 0.8;
+
+function conntrackTable(): Finding {
+  const count = readNumber('net/netfilter/nf_conntrack_count');
+  const max = readNumber('net/netfilter/nf_conntrack_max');
+  if (count === null || max === null)
+    return { grade: 'ok', what: 'conntrack is not in use yet', advice: null };
+  const full = count > max * NEARLY_FULL;
+  return {
+    grade: full ? 'warning' : 'ok',
+    what: `conntrack holds ${count} of at most ${max} flows`,
+    advice: full
+      ? `a full table drops new connections: sysctl -w net.netfilter.nf_conntrack_max=${max * 2}`
+      : null,
+  };
+}
+
+function bridgeNetfilter(): Finding {
+  const on = readNumber('net/bridge/bridge-nf-call-iptables') === 1;
+  return {
+    grade: on ? 'warning' : 'ok',
+    what: `frames inside a bridge ${on ? 'pass' : 'do not pass'} iptables (bridge-nf-call-iptables)`,
+    advice: on
+      ? 'directing works all the same, but bridging costs more: sysctl -w net.bridge.bridge-nf-call-iptables=0 unless something needs it'
+      : null,
+  };
+}
+
+function readNumber(key: string): number | null {
+  const file = `/proc/sys/${key}`;
+  return existsSync(file) ? Number(readFileSync(file, 'utf8').trim()) : null;
+}

@@ -1,0 +1,128 @@
+import { KernelError } from '../lib/errors.ts';
+import type { Choice, SetElement, SetSpec } from '../model/kernel-state.ts';
+import type { Swap } from './kernel.ts';
+import type { IpsetClient, ListedSet } from './netlink/ipset/client.ts';
+
+/** The list that the rules read, and the one that it is exchanged with. */
+const ACTIVE_LIST = 'dir-trial';
+const IDLE_LIST = 'dir-trial-next';
+const LISTS = [ACTIVE_LIST, IDLE_LIST] as const;
+
+type Bank = 'x' | 'y';
+const BANKS: readonly Bank[] = ['x', 'y'];
+const otherBank = (bank: Bank): Bank => (bank === 'x' ? 'y' : 'x');
+
+function setsOf(bank: Bank): SetSpec[] {
+  const common = { timeouts: true, counters: false };
+  return [
+    { name: `dir-trial-${bank}`, type: 'hash:ip,port', family: 4, ...common },
+    { name: `dir-trial6-${bank}`, type: 'hash:ip,port', family: 6, ...common },
+    { name: `dir-dark-${bank}`, type: 'hash:ip', family: 4, ...common },
+    { name: `dir-dark6-${bank}`, type: 'hash:ip', family: 6, ...common },
+  ];
+}
+
+const namesOf = (bank: Bank): string[] => setsOf(bank).map(({ name }) => name);
+
+/** Every set that belongs to the choice; none of them is among the plan's sets. */
+export const CHOICE_SETS: ReadonlySet<string> = new Set([...LISTS, ...BANKS.flatMap(namesOf)]);
+
+/** What the active list says; null where the choice is not whole: a set or list is missing, or a list holds no bank. */
+export function choiceIn(listed: readonly ListedSet[]): Choice | null {
+  const sets = new Map(listed.map((set) => [set.name, set]));
+  const active = bankIn(sets.get(ACTIVE_LIST));
+  if (active === null || bankIn(sets.get(IDLE_LIST)) !== otherBank(active)) return null;
+  if (![...CHOICE_SETS].every((name) => sets.has(name))) return null;
+  const elements = namesOf(active).flatMap((name) => sets.get(name)?.elements ?? []);
+  return { elements: elements.map(({ key, expiresAt }) => ({ key, expiresAt })) };
+}
+
+/** The bank whose sets, and no other, are in this list. */
+function bankIn(list: ListedSet | null | undefined): Bank | null {
+  const members = list?.members ?? [];
+  return BANKS.find((bank) => members.length === 4 && countOf(bank, members) === 4) ?? null;
+}
+
+const countOf = (bank: Bank, members: readonly string[]): number =>
+  namesOf(bank).filter((name) => members.includes(name)).length;
+
+/**
+ * Makes the lists and banks, or what is missing of them. The bank that packets meet stays it, with what is in it;
+ * where somebody has emptied the list, that is the one which the idle list does not hold.
+ */
+export async function createChoice(ipset: IpsetClient): Promise<void> {
+  for (const spec of BANKS.flatMap(setsOf)) await ipset.create(spec);
+  for (const list of LISTS) await ipset.createList(list, setsOf('x').length);
+  const [active, idle] = await Promise.all(LISTS.map(async (list) => membersOf(ipset, list)));
+  const bank = standingBank(active ?? [], idle ?? []);
+  await setMembers(ipset, ACTIVE_LIST, active ?? [], namesOf(bank));
+  await setMembers(ipset, IDLE_LIST, idle ?? [], namesOf(otherBank(bank)));
+}
+
+const membersOf = async (ipset: IpsetClient, list: string): Promise<readonly string[]> =>
+  (await ipset.get(list, 0))?.members ?? [];
+
+function standingBank(active: readonly string[], idle: readonly string[]): Bank {
+  const votes = (bank: Bank): number => 5 * countOf(bank, active) + countOf(otherBank(bank), idle);
+  return votes('y') > votes('x') ? 'y' : 'x';
+}
+
+/** Strangers go first, for a list holds no more than its four. */
+async function setMembers(
+  ipset: IpsetClient,
+  list: string,
+  present: readonly string[],
+  wanted: readonly string[],
+): Promise<void> {
+  for (const name of present) if (!wanted.includes(name)) await ipset.removeFromList(list, name);
+  for (const name of wanted) if (!present.includes(name)) await ipset.addToList(list, name);
+}
+
+/** Absent is fine. The active list goes first: while a rule reads it this is EBUSY, and nothing has changed. */
+export async function destroyChoice(ipset: IpsetClient): Promise<void> {
+  for (const name of CHOICE_SETS) await ipset.destroy(name);
+}
+
+/**
+ * Fills the idle bank with exactly these elements; answers the exchange, which is one message. KernelError ENOENT
+ * where the choice is not whole.
+ */
+export async function prepareChoice(
+  ipset: IpsetClient,
+  { elements }: Choice,
+  now: number,
+): Promise<{ commit(): Promise<Swap> }> {
+  const specs = setsOf(await idleBank(ipset));
+  const swap = ipset.prepareSwap(ACTIVE_LIST, IDLE_LIST);
+  const filled = specs.flatMap((spec) => {
+    const own = elements.filter((element) => belongs(element, spec));
+    return [ipset.flush(spec.name), ...(own.length > 0 ? [ipset.add(spec, own, now)] : [])];
+  });
+  // Their order is kept by the connection, so each set is flushed before it is filled.
+  await Promise.all(filled);
+  return { commit: () => commit(swap) };
+}
+
+async function idleBank(ipset: IpsetClient): Promise<Bank> {
+  const [active, idle] = await Promise.all(LISTS.map((list) => ipset.get(list, 0)));
+  const bank = bankIn(idle);
+  if (bank !== null && bankIn(active) === otherBank(bank)) return bank;
+  throw new KernelError(
+    `the sets of ${ACTIVE_LIST} are not whole: somebody has changed them; nothing was changed`,
+    {
+      code: 'ENOENT',
+      hint: 'the next reconcile makes them again',
+    },
+  );
+}
+
+function belongs({ key }: SetElement, { type, family }: SetSpec): boolean {
+  const [address = ''] = key.split(',');
+  return (address !== key) === (type === 'hash:ip,port') && address.includes(':') === (family === 6);
+}
+
+async function commit(swap: () => Promise<void>): Promise<Swap> {
+  const sent = process.hrtime.bigint();
+  await swap();
+  return { flipMicros: Number(process.hrtime.bigint() - sent) / 1000, familySkewMicros: 0 };
+}

@@ -1,0 +1,103 @@
+import { KernelError } from '../../lib/errors.ts';
+import { EMPTY_TABLE, EMPTY_TABLES, TABLES } from '../../model/kernel-state.ts';
+import type { Jump, TableName, TableState, TableStates } from '../../model/kernel-state.ts';
+
+/** A jump that the layout wants, and where. */
+export interface WantedJump extends Pick<Jump, 'chain' | 'target' | 'at'> {
+  readonly table: TableName;
+}
+
+const OURS = 'DIR-';
+const JUMP = /^-j (DIR-\S+)$/;
+
+interface ReadTable {
+  readonly chains: Map<string, string[]>;
+  /** Rules counted in each foreign chain. */
+  readonly lengths: Map<string, number>;
+  /** `chain target` -> at which places of its chain. */
+  readonly jumps: Map<string, { chain: string; target: string; places: number[] }>;
+}
+
+/**
+ * What there is of ours in the text of iptables-save(8), without counters: our chains with their rules, and the rules
+ * of other chains that are precisely `-j DIR-X`. A jump stands `first` or `last` where it is so; one that is
+ * neither, or not where `wanted` has it, is reported with the place that it should not have, so that it differs.
+ * KernelError EBUSY where a table cannot be read as iptables', because nft has put something else into it.
+ */
+export function parseSave(text: string, wanted: readonly WantedJump[]): TableStates {
+  const tables: Record<TableName, TableState> = { ...EMPTY_TABLES };
+  let name: TableName | undefined;
+  let read = emptyTable();
+  for (let start = 0; start < text.length;) {
+    const newline = text.indexOf('\n', start);
+    const end = newline < 0 ? text.length : newline;
+    const line = text.slice(start, end);
+    start = end + 1;
+    if (line.startsWith('-A ')) readRule(read, line);
+    else if (line.startsWith(`:${OURS}`)) rulesOf(read, line.slice(1, line.indexOf(' ')));
+    else if (line.startsWith('*')) {
+      name = TABLES.find((table) => table === line.slice(1).trim());
+      read = emptyTable();
+    } else if (line === 'COMMIT' && name !== undefined) tables[name] = finish(name, read, wanted);
+    else if (line.startsWith('#')) refuseIncompatible(line);
+  }
+  return tables;
+}
+
+const emptyTable = (): ReadTable => ({ chains: new Map(), lengths: new Map(), jumps: new Map() });
+
+function rulesOf({ chains }: ReadTable, chain: string): string[] {
+  const known = chains.get(chain);
+  if (known !== undefined) return known;
+  const rules: string[] = [];
+  chains.set(chain, rules);
+  return rules;
+}
+
+function readRule(read: ReadTable, line: string): void {
+  const space = line.indexOf(' ', 3);
+  const chain = line.slice(3, space < 0 ? undefined : space);
+  const rule = space < 0 ? '' : line.slice(space + 1).trimEnd();
+  if (chain.startsWith(OURS)) rulesOf(read, chain).push(rule);
+  else readForeignRule(read, chain, rule);
+}
+
+function readForeignRule({ lengths, jumps }: ReadTable, chain: string, rule: string): void {
+  const place = lengths.get(chain) ?? 0;
+  lengths.set(chain, place + 1);
+  const target = rule.startsWith('-j ') ? JUMP.exec(rule)?.[1] : undefined;
+  if (target === undefined) return;
+  const key = `${chain} ${target}`;
+  const jump = jumps.get(key) ?? { chain, target, places: [] };
+  jump.places.push(place);
+  jumps.set(key, jump);
+}
+
+function finish(table: TableName, read: ReadTable, wanted: readonly WantedJump[]): TableState {
+  if (read.chains.size === 0 && read.jumps.size === 0) return EMPTY_TABLE;
+  const jumps = [...read.jumps.values()].map(({ chain, target, places }): Jump => {
+    const want = wanted.find(
+      (jump) => jump.table === table && jump.chain === chain && jump.target === target,
+    );
+    const at = standsAt(places, (read.lengths.get(chain) ?? 0) - 1, want?.at);
+    return { chain, target, at, ...(places.length > 1 ? { surplus: places.length - 1 } : {}) };
+  });
+  return { chains: read.chains, jumps };
+}
+
+function standsAt(places: readonly number[], last: number, wanted: Jump['at'] | undefined): Jump['at'] {
+  const first = places.includes(0);
+  if (wanted === undefined) return first ? 'first' : 'last';
+  if (wanted === 'first') return first ? 'first' : 'last';
+  return places.includes(last) ? 'last' : 'first';
+}
+
+/** `# Table `nat' is incompatible, use 'nft' tool.` (iptables/xtables-save.c). */
+function refuseIncompatible(line: string): void {
+  const table = /^# Table `(\w+)' is incompatible/.exec(line)?.[1];
+  if (table === undefined || !TABLES.some((known) => known === table)) return;
+  throw new KernelError(
+    `iptables cannot read table ${table}: somebody has put rules into it with nft that iptables does not know`,
+    { code: 'EBUSY', hint: `see \`nft list ruleset\` and move those rules to a table of their own` },
+  );
+}

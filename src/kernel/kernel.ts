@@ -1,0 +1,96 @@
+import type { Address, Family } from '../model/address.ts';
+import type { Choice, KernelState } from '../model/kernel-state.ts';
+import type { Operation } from '../model/operation.ts';
+import type { Protocol } from '../model/service.ts';
+
+/** What to look for: ours is found by name, but links and addresses are also asked about by name. */
+export interface Scope {
+  /** Bridges and the uplink whose state matters. */
+  readonly links: readonly string[];
+  readonly sysctls: readonly string[];
+}
+
+/** One conntrack entry (linux/netfilter/nfnetlink_conntrack.h). */
+export interface Flow {
+  readonly family: Family;
+  readonly protocol: Protocol | null;
+  /** As the client sent it: the service's address and port are `to` and `toPort`. */
+  readonly from: Address;
+  readonly to: Address;
+  readonly fromPort: number;
+  readonly toPort: number;
+  /** Who answers it: the DomU, after the DNAT. */
+  readonly answeredBy: Address;
+  readonly answeredPort: number;
+  readonly mark: number;
+  /** CTA_ID: tells this entry from a later one with the same addresses and ports. */
+  readonly id: number;
+  /** A TCP connection that is over: both sides have closed or one has reset, and only its entry lingers. */
+  readonly closing: boolean;
+}
+
+/** Selects flows by their conntrack mark, in the kernel: `(mark & mask) === value`. */
+export interface MarkFilter {
+  readonly value: number;
+  readonly mask: number;
+}
+
+export interface Traffic {
+  readonly packets: number;
+  readonly bytes: number;
+}
+
+export interface Swap {
+  /** Microseconds from sending the one message that exchanges the banks to the kernel's answer. */
+  readonly flipMicros: number;
+  /** Between the families: 0, because both change in that message. */
+  readonly familySkewMicros: number;
+}
+
+/** What is known of an interface, whether or not it is of ours. */
+export interface LinkInfo {
+  readonly name: string;
+  readonly index: number;
+  /** Lower-case, colons; empty where the link has none. */
+  readonly mac: string;
+  readonly up: boolean;
+  /** Name of the bridge that it is on. */
+  readonly master: string | null;
+  readonly mtu: number;
+}
+
+/**
+ * The one place that touches the host. Two implementations, the real one and a stateful fake, are held to one suite
+ * of tests. Failures are KernelError; nothing is retried here but what the kernel itself asks to be retried.
+ */
+export interface Kernel {
+  /** What there is of ours, and what `scope` asks for. Consistent enough to diff; never changes anything. */
+  observe(scope: Scope): Promise<KernelState>;
+  /**
+   * Carries out one operation, whole or not at all (rules: each table of it). Calling it again with the same value is
+   * harmless, but for jumps: their `present` must be what stands there now.
+   */
+  apply(operation: Operation): Promise<void>;
+  /**
+   * Prepares the idle bank with exactly these elements. Nothing that a packet can meet has changed after it.
+   * The answer commits the change with one message.
+   */
+  prepareChoice(choice: Choice): Promise<{ commit(): Promise<Swap> }>;
+  /** A number that changes when anybody changes an nf_tables ruleset (NFT_MSG_GETGEN); null where iptables-legacy rules. */
+  generation(): Promise<number | null>;
+  links(): Promise<LinkInfo[]>;
+  /** Tells the neighbours on `link` where `addresses` are now (RFC 5227 announcements, RFC 4861 section 7.2.6). */
+  announce(link: string, addresses: readonly Address[]): Promise<void>;
+  /** Number of flows that are not over (see Flow.closing) for each value of our part of the mark. */
+  countFlows(mask: number): Promise<Map<number, number>>;
+  flows(filter: MarkFilter): AsyncIterable<readonly Flow[]>;
+  /** Ends the flows with this mark, in the kernel; answers how many there were that were not over. */
+  deleteFlows(filter: MarkFilter): Promise<number>;
+  /** Ends precisely this flow; false where it had ended by itself. */
+  deleteFlow(flow: Flow): Promise<boolean>;
+  /** Counters of a set's elements, by key. */
+  counters(set: string): Promise<Map<string, Traffic>>;
+  /** What this host lacks to do the work: one sentence each, with how to get it. */
+  missing(): Promise<string[]>;
+  close(): Promise<void>;
+}

@@ -1,0 +1,100 @@
+import { KernelError } from '../lib/errors.ts';
+import { EMPTY_TABLES } from '../model/kernel-state.ts';
+import type { BridgeState, KernelState, LinkAddress, SetState, TableStates } from '../model/kernel-state.ts';
+import type { SetType } from '../model/kernel-state.ts';
+import type { Family } from '../model/address.ts';
+import { CHOICE_SETS, choiceIn } from './choice.ts';
+import type { Iptables } from './iptables/iptables.ts';
+import { parseSave } from './iptables/parse-save.ts';
+import type { WantedJump } from './iptables/parse-save.ts';
+import type { Scope } from './kernel.ts';
+import { isOurBridge } from './links/client.ts';
+import type { LinkClient } from './links/client.ts';
+import { OUR_METRIC } from './links/codec.ts';
+import type { AddressRecord, LinkRecord } from './links/codec.ts';
+import type { IpsetClient, ListedSet } from './netlink/ipset/client.ts';
+import { isSetType } from './netlink/ipset/element.ts';
+import { readSysctl } from './sysctl.ts';
+
+/** All sets of ours begin so. */
+const SET_PREFIX = 'dir-';
+
+interface Parts {
+  readonly links: LinkClient;
+  readonly ipset: IpsetClient;
+  readonly iptables: Iptables;
+  readonly jumps: readonly WantedJump[];
+  now(): number;
+}
+
+/** What there is of ours, wherever it is, and what `scope` asks for. Changes nothing. */
+export async function observe(parts: Parts, scope: Scope): Promise<KernelState> {
+  const [links, addresses, listed, ipv4, ipv6, sysctls] = await Promise.all([
+    parts.links.links(),
+    parts.links.addresses(),
+    parts.ipset.list(SET_PREFIX, parts.now()),
+    tablesOf(parts, 4),
+    tablesOf(parts, 6),
+    sysctlsOf(scope.sysctls),
+  ]);
+  const inScope = new Set(scope.links);
+  return {
+    bridges: bridgesIn(links, inScope),
+    addresses: addressesIn(links, addresses, inScope),
+    sets: listed.filter(isPlain).map(stateOf),
+    choice: choiceIn(listed),
+    tables: { 4: ipv4, 6: ipv6 },
+    sysctls,
+  };
+}
+
+/** A host without ip6tables holds none of our IPv6 rules. */
+async function tablesOf({ iptables, jumps }: Parts, family: Family): Promise<TableStates> {
+  try {
+    return parseSave(await iptables.save(family), jumps);
+  } catch (error) {
+    const absent = error instanceof KernelError && (error.code === 'ENOENT' || error.code === 'EOPNOTSUPP');
+    if (family === 6 && absent) return EMPTY_TABLES;
+    throw error;
+  }
+}
+
+function bridgesIn(links: readonly LinkRecord[], inScope: ReadonlySet<string>): BridgeState[] {
+  return links
+    .filter((link) => link.kind === 'bridge' && (inScope.has(link.name) || isOurBridge(link)))
+    .map((bridge) => ({
+      name: bridge.name,
+      ours: isOurBridge(bridge),
+      up: bridge.up,
+      members: links.filter(({ masterIndex }) => masterIndex === bridge.index).map(({ name }) => name),
+    }));
+}
+
+function addressesIn(
+  links: readonly LinkRecord[],
+  addresses: readonly AddressRecord[],
+  inScope: ReadonlySet<string>,
+): LinkAddress[] {
+  const byIndex = new Map(links.map((link) => [link.index, link]));
+  return addresses.flatMap(({ linkIndex, address, metric }) => {
+    const link = byIndex.get(linkIndex);
+    const ours = metric === OUR_METRIC;
+    if (link === undefined || !(ours || inScope.has(link.name) || isOurBridge(link))) return [];
+    return [{ link: link.name, address, ours, announce: false }];
+  });
+}
+
+type PlainSet = ListedSet & { readonly type: SetType; readonly family: Family };
+
+const isPlain = (set: ListedSet): set is PlainSet =>
+  !CHOICE_SETS.has(set.name) && isSetType(set.type) && set.family !== null;
+
+function stateOf({ name, type, family, timeouts, counters, elements }: PlainSet): SetState {
+  const plain = elements.map(({ key, expiresAt }) => ({ key, expiresAt }));
+  return { name, type, family, timeouts, counters, elements: plain };
+}
+
+async function sysctlsOf(keys: readonly string[]): Promise<Record<string, string>> {
+  const read = await Promise.all(keys.map(async (key) => [key, await readSysctl(key)] as const));
+  return Object.fromEntries(read.filter((entry): entry is readonly [string, string] => entry[1] !== null));
+}

@@ -1,0 +1,39 @@
+#!/usr/bin/env node
+import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import type { LocalCommands } from './cli/io.ts';
+import { runCli } from './cli/run.ts';
+
+const root = new URL('..', import.meta.url);
+const { version } = JSON.parse(readFileSync(new URL('package.json', root), 'utf8')) as { version: string };
+const self = fileURLToPath(import.meta.url);
+
+// What only one command needs is loaded when it is asked for: a shell starts this program with each press of Tab.
+const local: LocalCommands = {
+  version,
+  serve: async ({ config }) => {
+    const { serve } = await import('./serve.ts');
+    return serve({ configFile: config, rules: fileURLToPath(new URL('rules/', root)), version });
+  },
+  check: async (file) => (await import('./check.ts')).check(file),
+  doctor: async () => (await import('./doctor.ts')).doctor(),
+  lab: async ({ tour }) => {
+    const { runLab } = await import('./lab/lab.ts');
+    return runLab({
+      tour,
+      directorArgv: [process.execPath, self],
+      stdout: process.stdout,
+      stderr: process.stderr,
+    });
+  },
+};
+
+const { stdout, stderr, stdin, env } = process;
+// A reader that has had enough (`director journal | head`) is no failure.
+for (const stream of [stdout, stderr]) {
+  stream.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code === 'EPIPE') process.exit();
+    throw error;
+  });
+}
+process.exitCode = await runCli(process.argv.slice(2), { stdout, stderr, stdin, env }, local);

@@ -1,0 +1,151 @@
+import type { Address, Family, Network } from '../model/address.ts';
+import { encodeMark } from '../model/mark.ts';
+import type { Port, Protocol, Service } from '../model/service.ts';
+import { directedAddress, familiesOf } from '../model/service.ts';
+import type { DirectorState, ServiceState, Slot } from '../model/state.ts';
+import { liveSlot, otherSlot } from '../model/state.ts';
+import { testersSet } from './names.ts';
+import { hasTesters } from './sets.ts';
+import { buildTree } from './tree.ts';
+import type { Tree } from './tree.ts';
+
+export interface FamilyPlan {
+  readonly markMask: number;
+  readonly services: readonly ServiceChains[];
+  /** Which service an address and port belong to. */
+  readonly dispatch: Tree<readonly ServicePorts[]>;
+  /** Which DomU an address belongs to. */
+  readonly guard: Tree<DomuPlace>;
+}
+
+export interface ServicePorts {
+  readonly service: string;
+  readonly ports: readonly Port[];
+}
+
+export interface DomuPlace {
+  readonly service: string;
+  readonly slot: Slot;
+}
+
+/** `tester`: the client is enrolled; `trial`: the choice list names this address and port; `always`: everybody else. */
+export interface Case {
+  readonly when: 'tester' | 'trial' | 'always';
+  readonly slot: Slot;
+}
+
+export interface ServiceChains {
+  readonly name: string;
+  readonly bridge: string;
+  /** Name of the set of testers; null while nobody may test. */
+  readonly testers: string | null;
+  readonly admins: readonly Network[];
+  readonly cases: readonly Case[];
+  readonly targets: Readonly<Record<Slot, Target>>;
+  /** Whether anybody may open a connection to this DomU's own address. */
+  readonly open: Readonly<Record<Slot, 'always' | 'never' | 'in-trial' | 'unless-trial'>>;
+}
+
+/** A DomU as the aim of connections. */
+export interface Target {
+  readonly domu: string;
+  readonly address: Address;
+  readonly marks: readonly { readonly protocol: Protocol; readonly mark: number }[];
+  /** Ports that the DomU has elsewhere than the service. */
+  readonly mapped: readonly { readonly protocol: Protocol; readonly port: number; readonly target: number }[];
+}
+
+export function planChains({ services, markMask }: DirectorState, family: Family): FamilyPlan {
+  const used = services.filter(({ service }) => familiesOf(service).includes(family));
+  return {
+    markMask,
+    services: used.map((state) => serviceChains(state, family, markMask)),
+    dispatch: buildTree(family, servicesByAddress(used, family)),
+    guard: buildTree(
+      family,
+      used.flatMap((state) => places(state, family)),
+    ),
+  };
+}
+
+function serviceChains(state: ServiceState, family: Family, markMask: number): ServiceChains {
+  const { service, slots } = state;
+  const target = (slot: Slot): Target => ({
+    domu: slots[slot].name,
+    address: mustDirect(state, slot, family),
+    marks: protocolsOf(service).map((protocol) => ({
+      protocol,
+      mark: encodeMark({ id: state.id, slot, protocol }, markMask),
+    })),
+    mapped: mappedPorts(service),
+  });
+  return {
+    name: service.name,
+    bridge: service.bridge.name,
+    testers: hasTesters(state, family) ? testersSet(service.name, family) : null,
+    admins: service.admins.filter((network) => network.family === family),
+    cases: cases(state, family),
+    targets: { a: target('a'), b: target('b') },
+    open: { a: openness(state, 'a'), b: openness(state, 'b') },
+  };
+}
+
+function cases(state: ServiceState, family: Family): Case[] {
+  if (state.pinned) return [{ when: 'always', slot: liveSlot(state) }];
+  const secondary = otherSlot(state.primary);
+  const tester: Case[] = hasTesters(state, family) ? [{ when: 'tester', slot: secondary }] : [];
+  return [...tester, { when: 'trial', slot: secondary }, { when: 'always', slot: state.primary }];
+}
+
+function openness(state: ServiceState, slot: Slot): ServiceChains['open'][Slot] {
+  if (state.pinned) return slot === liveSlot(state) ? 'always' : 'never';
+  return slot === state.primary ? 'unless-trial' : 'in-trial';
+}
+
+function mustDirect(state: ServiceState, slot: Slot, family: Family): Address {
+  const address = directedAddress(state.slots[slot], family);
+  if (address === undefined)
+    throw new Error(`${state.slots[slot].name} of ${state.service.name} has no IPv${family} address`);
+  return address;
+}
+
+function protocolsOf(service: Service): Protocol[] {
+  return (['tcp', 'udp'] as const).filter((protocol) =>
+    service.ports.some((port) => port.protocol === protocol),
+  );
+}
+
+function mappedPorts(service: Service): Target['mapped'] {
+  return service.ports.flatMap(({ protocol, from, to, target }) =>
+    target === null
+      ? []
+      : Array.from({ length: to - from + 1 }, (_, offset) => ({
+          protocol,
+          port: from + offset,
+          target: target + offset,
+        })),
+  );
+}
+
+function servicesByAddress(
+  services: readonly ServiceState[],
+  family: Family,
+): { address: Address; leaf: ServicePorts[] }[] {
+  const byAddress = new Map<string, { address: Address; leaf: ServicePorts[] }>();
+  for (const { service } of services) {
+    for (const address of service.addresses.filter((one) => one.family === family)) {
+      const entry = byAddress.get(address.text) ?? { address, leaf: [] };
+      entry.leaf.push({ service: service.name, ports: service.ports });
+      byAddress.set(address.text, entry);
+    }
+  }
+  return [...byAddress.values()];
+}
+
+function places(state: ServiceState, family: Family): { address: Address; leaf: DomuPlace }[] {
+  return (['a', 'b'] as const).flatMap((slot) =>
+    state.slots[slot].addresses
+      .filter((address) => address.family === family)
+      .map((address) => ({ address, leaf: { service: state.service.name, slot } })),
+  );
+}

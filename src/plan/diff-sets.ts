@@ -1,0 +1,102 @@
+import type { KernelState, SetElement, SetSpec, SetState } from '../model/kernel-state.ts';
+import type { Operation } from '../model/operation.ts';
+import { isOurSet } from './names.ts';
+
+/**
+ * How far apart two deadlines may be and still be the same: the kernel counts timeouts in whole seconds, and what is
+ * rounded up when it is set is rounded down when it is read.
+ */
+const TOLERANCE_MS = 2500;
+
+/** Makes sets and fills them; whatever must not be matched any more goes in undoSets, after the rules. */
+export function diffSets(desired: KernelState, observed: KernelState): Operation[] {
+  const existing = new Map(observed.sets.map((set) => [set.name, set]));
+  return [
+    ...desired.sets.flatMap((set) => diffSet(set, existing.get(set.name))),
+    ...diffChoice(desired, observed),
+  ];
+}
+
+function diffSet(set: SetState, existing: SetState | undefined): Operation[] {
+  const spec = specOf(set);
+  if (existing === undefined) {
+    const create: Operation = { kind: 'set-create', set: spec, why: `${set.name} does not exist` };
+    const fill: Operation = { kind: 'set-add', set: spec, elements: set.elements, why: `${set.name} is new` };
+    return set.elements.length === 0 ? [create] : [create, fill];
+  }
+  const there = new Map(existing.elements.map((element) => [element.key, element]));
+  const missing = set.elements.filter((element) => !same(element, there.get(element.key)));
+  return missing.length === 0
+    ? []
+    : [{ kind: 'set-add', set: spec, elements: missing, why: `not in ${set.name}: ${some(missing)}` }];
+}
+
+function diffChoice(desired: KernelState, observed: KernelState): Operation[] {
+  if (desired.choice === null) return [];
+  const { elements } = desired.choice;
+  const create: Operation[] =
+    observed.choice === null
+      ? [{ kind: 'choice-create', why: 'the choice list or one of its banks is missing' }]
+      : [];
+  const there = new Map((observed.choice?.elements ?? []).map((element) => [element.key, element]));
+  const equal =
+    there.size === elements.length && elements.every((element) => same(element, there.get(element.key)));
+  if (equal) return create;
+  return [
+    ...create,
+    {
+      kind: 'choice-swap',
+      choice: desired.choice,
+      why: 'services on trial differ from what the choice list says',
+    },
+  ];
+}
+
+/** Takes out what should not be matched, then removes sets that nothing refers to any more. */
+export function undoSets(desired: KernelState, observed: KernelState): Operation[] {
+  const wanted = new Map(desired.sets.map((set) => [set.name, set]));
+  const elements = observed.sets.flatMap((set) => surplus(set, wanted.get(set.name)));
+  const sets = observed.sets
+    .filter(({ name }) => !wanted.has(name) && isOurSet(name))
+    .map((set): Operation => ({
+      kind: 'set-destroy',
+      set: specOf(set),
+      why: `nothing needs ${set.name} any more`,
+    }));
+  const choice: Operation[] =
+    desired.choice === null && observed.choice !== null
+      ? [{ kind: 'choice-destroy', why: 'no service is left' }]
+      : [];
+  return [...elements, ...choice, ...sets];
+}
+
+function surplus(set: SetState, wanted: SetState | undefined): Operation[] {
+  if (wanted === undefined) return [];
+  const keys = new Set(wanted.elements.map(({ key }) => key));
+  const extra = set.elements.filter(({ key }) => !keys.has(key));
+  return extra.length === 0
+    ? []
+    : [
+        {
+          kind: 'set-delete',
+          set: specOf(set),
+          elements: extra,
+          why: `not wanted in ${set.name}: ${some(extra)}`,
+        },
+      ];
+}
+
+function same(a: SetElement, b: SetElement | undefined): boolean {
+  if (b === undefined) return false;
+  if (a.expiresAt === null || b.expiresAt === null) return a.expiresAt === b.expiresAt;
+  return Math.abs(a.expiresAt - b.expiresAt) <= TOLERANCE_MS;
+}
+
+function specOf({ name, type, family, timeouts, counters }: SetState): SetSpec {
+  return { name, type, family, timeouts, counters };
+}
+
+function some(elements: readonly SetElement[]): string {
+  const shown = elements.slice(0, 3).map(({ key }) => key);
+  return elements.length > 3 ? `${shown.join(' ')} and ${elements.length - 3} more` : shown.join(' ');
+}

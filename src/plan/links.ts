@@ -1,0 +1,57 @@
+import type { Family } from '../model/address.ts';
+import { FULL_PREFIX } from '../model/address.ts';
+import type { BridgeState, LinkAddress } from '../model/kernel-state.ts';
+import type { DirectorState } from '../model/state.ts';
+
+export function planBridges({ services }: DirectorState): BridgeState[] {
+  return services.map(({ service }) => ({
+    name: service.bridge.name,
+    ours: true,
+    up: true,
+    members: service.domus.flatMap(({ vifs }) => vifs).sort(),
+  }));
+}
+
+/** Gateways on the bridges; service addresses on the uplink, where they are announced. */
+export function planAddresses({ uplink, services }: DirectorState): LinkAddress[] {
+  const gateways = services.flatMap(({ service }) =>
+    service.bridge.gateway.map((address) => ({
+      link: service.bridge.name,
+      address,
+      ours: true,
+      announce: false,
+    })),
+  );
+  if (uplink === null) return gateways;
+  const announced = services
+    .filter(({ service }) => service.announce)
+    .flatMap(({ service }) => service.addresses)
+    .map(({ family, text }) => ({ family, address: text, prefix: FULL_PREFIX[family] }));
+  const unique = new Map(announced.map((address) => [address.address, address]));
+  return [
+    ...gateways,
+    ...[...unique.values()].map((address) => ({ link: uplink, address, ours: true, announce: true })),
+  ];
+}
+
+/** Sysctls by their path under /proc/sys. */
+export const SYSCTL = {
+  forward4: 'net/ipv4/ip_forward',
+  forward6: 'net/ipv6/conf/all/forwarding',
+  accounting: 'net/netfilter/nf_conntrack_acct',
+} as const;
+
+/**
+ * A host that takes its routes from router advertisements would lose them once it forwards: such an uplink needs 2
+ * (linux Documentation/networking/ip-sysctl.rst, accept_ra). One that is 0 stays 0.
+ */
+export const acceptRa = (link: string): string => `net/ipv6/conf/${link}/accept_ra`;
+
+export function planSysctls({ uplink }: DirectorState, used: readonly Family[]): Record<string, string> {
+  const wanted: Record<string, string> = {};
+  if (used.length > 0) wanted[SYSCTL.accounting] = '1';
+  if (used.includes(4)) wanted[SYSCTL.forward4] = '1';
+  if (used.includes(6) && uplink !== null) wanted[acceptRa(uplink)] = '2';
+  if (used.includes(6)) wanted[SYSCTL.forward6] = '1';
+  return wanted;
+}

@@ -1,0 +1,36 @@
+import type { Family, Network } from '../model/address.ts';
+import { toBits } from '../model/address.ts';
+import type { Slot } from '../model/state.ts';
+
+/** Set names end in 6 for IPv6, since a set has one family. */
+export const setName = (stem: string, family: Family): string => `dir-${stem}${family === 6 ? '6' : ''}`;
+export const testersSet = (service: string, family: Family): string => setName(`${service}-testers`, family);
+
+/** Sets that bear one of our names. Somebody else's `dir-backup` is none of them, and is left alone. */
+export function isOurSet(name: string): boolean {
+  return /^dir-((vips|domus|in|out|hairpin|hold)|[a-z][a-z0-9-]{0,15}-testers)6?$/.test(name);
+}
+
+/** The one list that every switch exchanges; see Choice. */
+export const CHOICE_SET = 'dir-trial';
+
+export const serviceChain = (service: string): string => `DIR-${service}`;
+export const targetChain = (service: string, slot: Slot): string => `DIR-${service}.${slot}`;
+export const guardChain = (service: string, slot: Slot): string => `DIR-FWD-${service}.${slot}`;
+
+const DIGITS = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz';
+
+/**
+ * A chain of the tree over addresses, named by its network alone, so that a tree with one more address shares all
+ * chains but those on its way. A 1 before the network's bits keeps their number; in base 62 it fits a chain's name.
+ */
+export function treeChain({ family, address, prefix }: Network): string {
+  const length = BigInt(family === 4 ? 32 : 128);
+  let value = (1n << BigInt(prefix)) | (toBits({ family, text: address }) >> (length - BigInt(prefix)));
+  let digits = '';
+  while (value > 0n) {
+    digits = `${DIGITS[Number(value % 62n)] ?? ''}${digits}`;
+    value /= 62n;
+  }
+  return `DIR-_${digits}`;
+}

@@ -1,0 +1,121 @@
+import { DirectorError } from '../lib/errors.ts';
+import type { Kernel, LinkInfo, Scope } from '../kernel/kernel.ts';
+import type { KernelState } from '../model/kernel-state.ts';
+import { EMPTY_KERNEL } from '../model/kernel-state.ts';
+import type { Operation } from '../model/operation.ts';
+import type { DirectorState } from '../model/state.ts';
+import { diff } from '../plan/diff.ts';
+import { SYSCTL, acceptRa } from '../plan/links.ts';
+import { plan } from '../plan/plan.ts';
+import type { Frames } from '../render/render.ts';
+import { render } from '../render/render.ts';
+import type { Spelling } from './spelling.ts';
+
+/** The first look finds what differs, the second that it is done; two more are for learning how rules are spelt here. */
+const LOOKS = 4;
+
+const RULES_FIRST: ReadonlySet<Operation['kind']> = new Set([
+  'set-create',
+  'set-add',
+  'choice-create',
+  'rules',
+]);
+
+export interface ReconcilerOptions {
+  readonly kernel: Kernel;
+  readonly frames: Frames;
+  readonly spelling: Spelling;
+  /** Called before a sysctl is changed for the first time, with what it was. */
+  readonly onSysctl: (key: string, original: string) => void;
+}
+
+export interface Reconciled {
+  /** What was done, in order; empty where everything was as it should be. */
+  readonly operations: readonly Operation[];
+  readonly seconds: number;
+}
+
+/** Observe, plan, diff, apply, look again. The caller serializes; nothing here remembers anything of the kernel. */
+export class Reconciler {
+  readonly #options: ReconcilerOptions;
+
+  constructor(options: ReconcilerOptions) {
+    this.#options = options;
+  }
+
+  /** What apply() would do first. */
+  async pending(state: DirectorState): Promise<Operation[]> {
+    const { desired, read } = await this.#look(state);
+    return diff(desired, this.#options.spelling.translate(read));
+  }
+
+  /** Makes the kernel what `state` says. Throws KernelError; what was applied before stays, and the next call goes on. */
+  async apply(state: DirectorState): Promise<Reconciled> {
+    const begun = process.hrtime.bigint();
+    const done: Operation[] = [];
+    let operations: Operation[] = [];
+    let last: KernelState | null = null;
+    for (let look = 0; look < LOOKS; look++) {
+      const { desired, read } = await this.#look(state);
+      if (look >= 2 && last !== null) this.#options.spelling.learn(desired, last, read);
+      operations = diff(desired, this.#options.spelling.translate(read));
+      if (operations.length === 0) return { operations: done, seconds: secondsSince(begun) };
+      for (const operation of operations) await this.#carryOut(operation, read);
+      done.push(...operations);
+      last = read;
+    }
+    throw new DirectorError(
+      `the kernel does not keep what it was given: ${operations.map(({ why }) => why).join('; ')}`,
+      {
+        hint: 'does another program change the same rules, sets or links? "director plan" shows what differs',
+      },
+    );
+  }
+
+  /**
+   * The rules of what `state` says, and the sets that they read; nothing is taken out of a set, and the choice stays as
+   * it is. For changes in which the rules must come first.
+   */
+  async applyRules(state: DirectorState): Promise<void> {
+    for (const operation of await this.pending(state)) {
+      if (RULES_FIRST.has(operation.kind)) await this.#options.kernel.apply(operation);
+    }
+  }
+
+  async #carryOut(operation: Operation, observed: KernelState): Promise<void> {
+    if (operation.kind === 'sysctl')
+      this.#options.onSysctl(operation.key, observed.sysctls[operation.key] ?? '');
+    await this.#options.kernel.apply(operation);
+  }
+
+  async #look(state: DirectorState): Promise<{ desired: KernelState; read: KernelState }> {
+    const { kernel, frames } = this.#options;
+    const wanted = state.services.length === 0 ? EMPTY_KERNEL : render(frames, plan(state));
+    const [read, links] = await Promise.all([kernel.observe(scopeOf(state, wanted)), kernel.links()]);
+    return { desired: existing(wanted, links), read };
+  }
+}
+
+function scopeOf({ uplink }: DirectorState, wanted: KernelState): Scope {
+  const links = new Set([...wanted.bridges.map(({ name }) => name), ...(uplink === null ? [] : [uplink])]);
+  const sysctls = [...Object.values(SYSCTL), ...(uplink === null ? [] : [acceptRa(uplink)])];
+  return { links: [...links], sysctls };
+}
+
+/** A guest that is not running has no interface, and an uplink may come later: what does not exist is not asked for. */
+function existing(wanted: KernelState, links: readonly LinkInfo[]): KernelState {
+  const names = new Set(links.map(({ name }) => name));
+  const bridges = new Set(wanted.bridges.map(({ name }) => name));
+  return {
+    ...wanted,
+    bridges: wanted.bridges.map((bridge) => ({
+      ...bridge,
+      members: bridge.members.filter((name) => names.has(name)),
+    })),
+    addresses: wanted.addresses.filter(({ link }) => names.has(link) || bridges.has(link)),
+  };
+}
+
+function secondsSince(begun: bigint): number {
+  return Number(process.hrtime.bigint() - begun) / 1e9;
+}

@@ -1,0 +1,186 @@
+import type { Address, Family, Network } from '../model/address.ts';
+import { FULL_PREFIX, formatNetwork } from '../model/address.ts';
+import type { TableName, TableState, TableStates } from '../model/kernel-state.ts';
+import { EMPTY_TABLES } from '../model/kernel-state.ts';
+import { hex } from '../model/mark.ts';
+import type { Port, Protocol } from '../model/service.ts';
+import type { Slot } from '../model/state.ts';
+import type { DomuPlace, FamilyPlan, ServiceChains, ServicePorts, Target } from '../plan/chains.ts';
+import { CHOICE_SET, guardChain, serviceChain, targetChain } from '../plan/names.ts';
+import type { Branch, Tree } from '../plan/tree.ts';
+import type { Frame, FrameLine } from './frame.ts';
+import { jumpsOf } from './layout.ts';
+
+type Chains = ReadonlyMap<string, readonly string[]>;
+
+/** A family's tables in iptables-save's spelling, so that what was loaded can be compared with what is read back. */
+export function renderTables(frame: Frame, plan: FamilyPlan | null, family: Family): TableStates {
+  if (plan === null) return EMPTY_TABLES;
+  const generated = {
+    guard: renderTree(plan.guard, guardLines),
+    dispatch: renderTree(plan.dispatch, dispatchLines),
+  };
+  const table = (name: TableName, ...more: Chains[]): TableState => ({
+    chains: new Map([
+      ...framed(frame[name], plan.markMask, generated),
+      ...more.flatMap((chains) => [...chains]),
+    ]),
+    jumps: jumpsOf(name),
+  });
+  return {
+    filter: table(
+      'filter',
+      generated.guard.chains,
+      new Map(plan.services.flatMap((service) => guardChains(service, family))),
+    ),
+    raw: table('raw'),
+    mangle: table('mangle'),
+    nat: table(
+      'nat',
+      generated.dispatch.chains,
+      new Map(plan.services.flatMap((service) => serviceChains(service, plan.markMask))),
+    ),
+  };
+}
+
+interface RenderedTree {
+  readonly root: readonly string[];
+  readonly chains: Chains;
+}
+
+function renderTree<Leaf>(tree: Tree<Leaf>, lines: (address: Address, leaf: Leaf) => string[]): RenderedTree {
+  const render = (branch: Branch<Leaf>): string[] =>
+    branch.kind === 'network'
+      ? [`${matchDestination(branch.network)}-g ${branch.chain}`]
+      : lines(branch.address, branch.leaf);
+  return {
+    root: tree.root.flatMap(render),
+    chains: new Map([...tree.chains].map(([chain, branches]) => [chain, branches.flatMap(render)])),
+  };
+}
+
+function framed(
+  chains: ReadonlyMap<string, readonly FrameLine[]>,
+  markMask: number,
+  generated: Readonly<Record<'guard' | 'dispatch', RenderedTree>>,
+): [string, string[]][] {
+  return [...chains].map(([chain, lines]) => [
+    chain,
+    lines.flatMap((line) =>
+      line.kind === 'rule' ? [line.rule.replaceAll('${MARK}', hex(markMask))] : generated[line.what].root,
+    ),
+  ]);
+}
+
+function dispatchLines(address: Address, services: readonly ServicePorts[]): string[] {
+  const destination = matchDestination(single(address));
+  return services.flatMap(({ service, ports }) =>
+    matchPorts(ports).map((match) => `${destination}${match} -g ${serviceChain(service)}`),
+  );
+}
+
+function guardLines(address: Address, { service, slot }: DomuPlace): string[] {
+  return [`${matchDestination(single(address))}-g ${guardChain(service, slot)}`];
+}
+
+/** The service's own chain reads as what happens; each DomU's chain marks the connection and changes its destination. */
+function serviceChains(service: ServiceChains, markMask: number): [string, string[]][] {
+  const cases = service.cases.map(
+    ({ when, slot }) => `${matchCase(when, service)}-g ${targetChain(service.name, slot)}`,
+  );
+  const target = (slot: Slot): [string, string[]] => [
+    targetChain(service.name, slot),
+    targetLines(service.targets[slot], markMask),
+  ];
+  return [[serviceChain(service.name), cases], target('a'), target('b')];
+}
+
+function matchCase(when: 'tester' | 'trial' | 'always', { testers }: ServiceChains): string {
+  if (when === 'always') return '';
+  return when === 'trial'
+    ? `-m set --match-set ${CHOICE_SET} dst,dst `
+    : `-m set --match-set ${testers ?? ''} src `;
+}
+
+function targetLines({ domu, address, marks, mapped }: Target, markMask: number): string[] {
+  const host = address.family === 6 ? `[${address.text}]` : address.text;
+  return [
+    ...marks.map(
+      ({ protocol, mark }) => `-p ${protocol} -j CONNMARK --set-xmark ${hex(mark)}/${hex(markMask)}`,
+    ),
+    ...mapped.map(
+      ({ protocol, port, target }) =>
+        `-p ${protocol} -m ${protocol} --dport ${port} -j DNAT --to-destination ${host}:${target}`,
+    ),
+    `-m comment --comment ${domu} -j DNAT --to-destination ${address.text}`,
+  ];
+}
+
+/** What happens to a connection that somebody opens to a DomU's own address: RETURN leaves it to the host's rules. */
+function guardChains(service: ServiceChains, family: Family): [string, string[]][] {
+  return (['a', 'b'] as const).map((slot) => [
+    guardChain(service.name, slot),
+    guardRules(service, slot, family),
+  ]);
+}
+
+function guardRules({ bridge, testers, admins, open }: ServiceChains, slot: Slot, family: Family): string[] {
+  const sameBridge = `-i ${bridge} -o ${bridge} -j RETURN`;
+  if (open[slot] === 'always') return [sameBridge];
+  const inTrial = open[slot] === 'in-trial' ? [`-m set --match-set ${CHOICE_SET} dst -j RETURN`] : [];
+  const unlessTrial =
+    open[slot] === 'unless-trial' ? [`-m set ! --match-set ${CHOICE_SET} dst -j RETURN`] : [];
+  return [
+    sameBridge,
+    ...inTrial,
+    ...unlessTrial,
+    ...(testers === null ? [] : [`-m set --match-set ${testers} src -j RETURN`]),
+    ...admins.map((network) => `${matchSource(network)}-j RETURN`),
+    `-j REJECT --reject-with ${family === 4 ? 'icmp-admin-prohibited' : 'icmp6-adm-prohibited'}`,
+  ];
+}
+
+/** A multiport match takes 15 ports, and a range counts as two (iptables-extensions(8)). */
+const MULTIPORT = 15;
+
+function matchPorts(ports: readonly Port[]): string[] {
+  return (['tcp', 'udp'] as const).flatMap((protocol) => {
+    const own = ports.filter((port) => port.protocol === protocol);
+    const [only] = own;
+    if (only === undefined) return [];
+    if (own.length === 1) return [`-p ${protocol} -m ${protocol} --dport ${range(only)}`];
+    return chunks(own).map((chunk) => matchChunk(protocol, chunk));
+  });
+}
+
+function matchChunk(protocol: Protocol, chunk: readonly Port[]): string {
+  return `-p ${protocol} -m multiport --dports ${chunk.map(range).join(',')}`;
+}
+
+function chunks(ports: readonly Port[]): Port[][] {
+  const result: Port[][] = [];
+  let room = 0;
+  for (const port of ports) {
+    const size = port.from === port.to ? 1 : 2;
+    if (room < size) {
+      result.push([]);
+      room = MULTIPORT;
+    }
+    result.at(-1)?.push(port);
+    room -= size;
+  }
+  return result;
+}
+
+const range = ({ from, to }: Port): string => (from === to ? String(from) : `${from}:${to}`);
+const single = ({ family, text }: Address): Network => ({
+  family,
+  address: text,
+  prefix: FULL_PREFIX[family],
+});
+
+/** iptables-save leaves out what matches everything. */
+const matchDestination = (network: Network): string =>
+  network.prefix === 0 ? '' : `-d ${formatNetwork(network)} `;
+const matchSource = (network: Network): string =>
+  network.prefix === 0 ? '' : `-s ${formatNetwork(network)} `;

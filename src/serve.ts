@@ -1,0 +1,193 @@
+import { execFile } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import type { Logger } from 'pino';
+import { startServer } from './api/server.ts';
+import type { Config } from './config/index.ts';
+import { formatFaults, readConfig } from './config/index.ts';
+import { HealthMonitor } from './health/monitor.ts';
+import { LinuxKernel } from './kernel/linux.ts';
+import { systemClock } from './lib/clock.ts';
+import { DirectorError, messageOf, Refusal } from './lib/errors.ts';
+import { Releaser } from './lib/releaser.ts';
+import { openLog } from './log.ts';
+import { Metrics } from './metrics/metrics.ts';
+import { followEngine, snapshotOf } from './metrics/engine.ts';
+import { Reconciler } from './reconcile/reconciler.ts';
+import { Spelling } from './reconcile/spelling.ts';
+import { parseFrame } from './render/frame.ts';
+import { JUMPS } from './render/layout.ts';
+import type { Frames } from './render/render.ts';
+import { Store } from './store/store.ts';
+import { Engine } from './switchover/engine.ts';
+
+export interface ServeOptions {
+  readonly configFile: string;
+  /** The directory of the frames. */
+  readonly rules: string;
+  readonly version: string;
+}
+
+/** Runs the daemon until SIGTERM or SIGINT; answers the exit code. What cannot start has not touched the kernel. */
+export async function serve(options: ServeOptions): Promise<number> {
+  const log = openLog(process.env);
+  const releaser = new Releaser();
+  try {
+    const config = await mustRead(options.configFile);
+    const ended = untilSignal(log, releaser);
+    const engine = await start(config, options, log, releaser);
+    process.on('SIGHUP', () => void reload(engine, log));
+    notifySystemd(log);
+    await ended;
+    return 0;
+  } catch (error) {
+    for (const line of explain(error, options.configFile)) process.stderr.write(`director: ${line}\n`);
+    return 1;
+  } finally {
+    await releaser.release().catch((error: unknown) => log.error(messageOf(error)));
+  }
+}
+
+async function mustRead(file: string): Promise<Config> {
+  const read = await readConfig(file);
+  if ('config' in read) return read.config;
+  throw new Refusal('unprocessable', `${file} is wrong; the kernel was not touched`, { faults: read.faults });
+}
+
+function explain(error: unknown, file: string): string[] {
+  if (!(error instanceof DirectorError))
+    return [error instanceof Error ? (error.stack ?? error.message) : String(error)];
+  const faults =
+    error instanceof Refusal && error.faults.length > 0 ? [formatFaults(file, error.faults)] : [];
+  return [error.message, ...faults, ...(error.hint === undefined ? [] : [error.hint])];
+}
+
+async function start(
+  config: Config,
+  { rules, version }: ServeOptions,
+  log: Logger,
+  releaser: Releaser,
+): Promise<Engine> {
+  const frames = readFrames(rules);
+  await onlyOne(releaser);
+  const store = Store.open(config.state);
+  releaser.add(() => store.close());
+  const clock = systemClock;
+  const kernel = LinuxKernel.open({
+    variant: config.iptables,
+    jumps: JUMPS,
+    clock,
+    onError: (error) => log.warn(`neighbours may not have been told: ${messageOf(error)}`),
+  });
+  releaser.add(() => kernel.close());
+  const health = new HealthMonitor({ clock });
+  const spelling = new Spelling(readSpelling(store), (known) =>
+    store.write(() => store.saveMeta('spelling', JSON.stringify(known))),
+  );
+  const onSysctl = (key: string, original: string): void =>
+    store.write(() => store.rememberSysctl(key, original));
+  const engine = new Engine({
+    config,
+    kernel,
+    store,
+    health,
+    clock,
+    reconciler: new Reconciler({ kernel, frames, spelling, onSysctl }),
+  });
+  const metrics = new Metrics({ version, snapshot: () => snapshotOf(engine, kernel) });
+  followEngine(metrics, engine);
+  followWithLog(engine, log);
+  // Listening comes before anything is changed: a second daemon on this socket ends here.
+  const server = await startServer({
+    director: engine,
+    listen: config.listen,
+    tokens: () => engine.config.tokens,
+    metrics: () => metrics.render(),
+    log,
+    version,
+  });
+  releaser.add(() => server.close());
+  releaser.add(() => engine.stop());
+  await engine.start();
+  return engine;
+}
+
+function readFrames(directory: string): Frames {
+  const read = (name: string): Frames[4] =>
+    parseFrame(readFileSync(join(directory, name), 'utf8'), join(directory, name));
+  return { 4: read('ipv4.rules'), 6: read('ipv6.rules') };
+}
+
+function readSpelling(store: Store): [string, string][] {
+  return JSON.parse(store.meta('spelling') ?? '[]') as [string, string][];
+}
+
+/** Abstract unix sockets belong to the network namespace (unix(7)): exactly what two directors must not share. */
+function onlyOne(releaser: Releaser): Promise<void> {
+  const lock = createServer((socket) => socket.destroy()).unref();
+  return new Promise((resolve, reject) => {
+    lock.once('error', (error) => {
+      reject(
+        new DirectorError(
+          'another director runs in this network namespace already; the kernel was not touched',
+          {
+            cause: error,
+            hint: 'stop it first (systemctl status dom0-director), or go on with it: "director status"',
+          },
+        ),
+      );
+    });
+    lock.listen('\0dom0-director', () => {
+      releaser.add(() => lock.close());
+      resolve();
+    });
+  });
+}
+
+function followWithLog(engine: Engine, log: Logger): void {
+  engine.events.on('journal', ({ kind, by, text, why }) => {
+    const level =
+      kind === 'error' || kind === 'fail'
+        ? 'error'
+        : kind === 'repair' || kind === 'expire'
+          ? 'warn'
+          : 'info';
+    log[level]({ by, ...(why === null ? {} : { why }) }, text);
+  });
+  engine.events.on('reconcile-failed', ({ error }) =>
+    log.error(`the kernel is not as it should be: ${messageOf(error)}`),
+  );
+}
+
+async function reload(engine: Engine, log: Logger): Promise<void> {
+  try {
+    await engine.reload({ by: 'signal' });
+  } catch (error) {
+    log.error(messageOf(error));
+  }
+}
+
+/** A second signal ends the process at once; the kernel stays as it is either way. */
+function untilSignal(log: Logger, releaser: Releaser): Promise<void> {
+  // The event loop must not run dry while nothing but unreferenced timers and sockets is left.
+  const alive = setInterval(() => undefined, 2 ** 30);
+  releaser.add(() => clearInterval(alive));
+  return new Promise((resolve) => {
+    const stop = (signal: NodeJS.Signals): void => {
+      log.info(`${signal}: stopping; the kernel goes on directing`);
+      for (const one of ['SIGTERM', 'SIGINT'] as const) process.once(one, () => process.exit(1));
+      resolve();
+    };
+    process.once('SIGTERM', stop);
+    process.once('SIGINT', stop);
+  });
+}
+
+/** Type=notify (sd_notify(3)); Node cannot send datagrams to a unix socket itself. */
+function notifySystemd(log: Logger): void {
+  if (process.env['NOTIFY_SOCKET'] === undefined) return;
+  execFile('systemd-notify', ['--ready', `--pid=${process.pid}`], (error) => {
+    if (error !== null) log.warn(`systemd could not be told that the director is ready: ${error.message}`);
+  });
+}

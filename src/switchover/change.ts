@@ -1,0 +1,97 @@
+import { messageOf } from '../lib/errors.ts';
+import type { JournalRecord } from '../model/records.ts';
+import type { Context } from './context.ts';
+import { publish, stateOf, toRow, withEntries } from './context.ts';
+import type { Actor } from './director.ts';
+import type { Entries, Entry } from './registry.ts';
+
+export interface Change {
+  readonly actor: Actor;
+  /** Entries as they shall be; those whose row changed are saved. */
+  readonly changed: readonly Entry[];
+  readonly removed?: readonly string[];
+  /** What else belongs into the same transaction; answers what to publish. */
+  readonly save: () => JournalRecord[];
+}
+
+/**
+ * Any change but a flip: the intent is written first, then the kernel is brought to it, then state and journal are
+ * written in one transaction. Whatever fails is undone, and the failure is thrown: nothing has changed then.
+ */
+export async function change(
+  context: Context,
+  { actor, changed, removed = [], save }: Change,
+): Promise<void> {
+  const { store } = context;
+  const names = [...changed.map(({ service }) => service.name), ...removed];
+  const intent = store.write(() =>
+    store.intend({
+      at: context.clock.now(),
+      kind: 'change',
+      by: actor.by,
+      reason: actor.reason ?? null,
+      services: names,
+      switchId: null,
+    }),
+  );
+  const next = withEntries(context.entries, changed);
+  for (const name of removed) next.delete(name);
+  try {
+    await applyEntries(context, next, false);
+    const records = store.write(() => {
+      for (const entry of changed) store.saveService(toRow(entry));
+      for (const name of removed) store.removeService(name);
+      store.conclude(intent);
+      return save();
+    });
+    context.entries = next;
+    publish(context, ...records);
+  } catch (error) {
+    await undo(context, intent);
+    throw error;
+  } finally {
+    context.wake();
+  }
+}
+
+/** Back to what the state says; where even that fails the watch goes on trying, and /readyz says so. */
+async function undo(context: Context, intent: number): Promise<void> {
+  try {
+    await applyEntries(context, context.entries, false);
+    context.store.write(() => context.store.conclude(intent));
+  } catch (error) {
+    context.events.emit('reconcile-failed', { error });
+  }
+}
+
+/** Makes the kernel what these entries say. `repair`: nobody asked for a change, so somebody else made one. */
+export async function applyEntries(context: Context, entries: Entries, repair: boolean): Promise<void> {
+  try {
+    const { operations, seconds } = await context.reconciler.apply(stateOf(context, entries));
+    context.events.emit('reconciled', { operations, seconds, repair });
+  } catch (error) {
+    context.events.emit('reconcile-failed', { error });
+    throw error;
+  }
+}
+
+/** For what must be told but must not stop what goes on: into the journal, or at least to the listeners. */
+export function note(context: Context, services: readonly string[], text: string, error: unknown): void {
+  const entry = {
+    at: context.clock.now(),
+    kind: 'error' as const,
+    services,
+    by: 'director',
+    text: `${text}: ${messageOf(error)}`,
+    why: null,
+    details: {},
+  };
+  try {
+    publish(
+      context,
+      context.store.write(() => context.store.append(entry)),
+    );
+  } catch {
+    context.events.emit('journal', { id: 0, ...entry });
+  }
+}

@@ -1,0 +1,92 @@
+import { createHash } from 'node:crypto';
+import type { Config } from '../config/index.ts';
+import { describeService } from '../config/index.ts';
+import type { HealthMonitor } from '../health/monitor.ts';
+import type { Kernel } from '../kernel/kernel.ts';
+import type { Clock } from '../lib/clock.ts';
+import type { Events } from '../lib/events.ts';
+import type { SerialQueue } from '../lib/queue.ts';
+import type { JournalKind, JournalRecord } from '../model/records.ts';
+import type { DirectorState } from '../model/state.ts';
+import type { Operation } from '../model/operation.ts';
+import type { Reconciler } from '../reconcile/reconciler.ts';
+import type { ServiceRow, Store } from '../store/store.ts';
+import type { Unfinished } from './confirm.ts';
+import type { Actor, DirectorEvents } from './director.ts';
+import type { Entries, Entry } from './registry.ts';
+import { toState } from './registry.ts';
+
+/** What metrics want to know of what happens; told synchronously, must not throw. */
+export interface EngineEvents extends DirectorEvents {
+  flip: { micros: number };
+  outcome: { state: 'trial' | 'confirmed' | 'rolled-back' | 'expired' | 'failed' | 'refused' };
+  reconciled: { seconds: number; operations: readonly Operation[]; repair: boolean };
+  'reconcile-failed': { error: unknown };
+}
+
+/** What every verb works with. `entries` and `config` are replaced, never changed in place. */
+export interface Context {
+  readonly kernel: Kernel;
+  readonly store: Store;
+  readonly reconciler: Reconciler;
+  readonly health: HealthMonitor;
+  readonly clock: Clock;
+  readonly events: Events<EngineEvents>;
+  readonly queue: SerialQueue;
+  /** Where each service's next moment is kept: a trial's deadline, a hold's or a lease's end. */
+  readonly wake: () => void;
+  config: Config;
+  entries: Entries;
+  /** Confirms whose rules are still to be changed; the watch goes on with them. */
+  readonly unfinished: Unfinished[];
+  /** Torn down: nothing is directed any more. */
+  down: boolean;
+}
+
+export function stateOf(context: Context, entries: Entries = context.entries): DirectorState {
+  const now = context.clock.now();
+  const { uplink, markMask } = context.config;
+  return { uplink, markMask, services: [...entries.values()].map((entry) => toState(entry, now)) };
+}
+
+/** The map with some of its entries replaced. */
+export function withEntries(entries: Entries, changed: readonly Entry[]): Map<string, Entry> {
+  const next = new Map(entries);
+  for (const entry of changed) next.set(entry.service.name, entry);
+  return next;
+}
+
+/** To be called inside a store transaction; the event goes out with `publish` after it. */
+export function journal(
+  context: Context,
+  kind: JournalKind,
+  services: readonly string[],
+  actor: Actor,
+  text: string,
+  details: Record<string, unknown> = {},
+): JournalRecord {
+  return context.store.append({
+    at: context.clock.now(),
+    kind,
+    services,
+    by: actor.by,
+    text,
+    why: actor.reason ?? null,
+    details,
+  });
+}
+
+export function publish(context: Context, ...records: readonly JournalRecord[]): void {
+  for (const record of records) context.events.emit('journal', record);
+}
+
+export function toRow(entry: Entry): ServiceRow {
+  const { service, id, slots, primary, testing, heldUntil, generation, source, filePrint } = entry;
+  const definition = source === 'api' ? describeService(service) : null;
+  return { name: service.name, id, slots, primary, testing, heldUntil, generation, definition, filePrint };
+}
+
+/** Fingerprint of a definition, to see whether the file's has changed. */
+export function printOf(definition: unknown): string {
+  return createHash('sha256').update(JSON.stringify(definition)).digest('hex');
+}

@@ -1,0 +1,124 @@
+import { formatNetwork, formatSource } from '../model/address.ts';
+import type { JournalRecord, SwitchRecord } from '../model/records.ts';
+import { applyEntries, note } from './change.ts';
+import type { Context } from './context.ts';
+import { journal, publish, toRow, withEntries } from './context.ts';
+import { endTrial } from './end-trial.ts';
+import { end, liveSlotOf } from './flows.ts';
+import type { Entry } from './registry.ts';
+import { list } from './switch-over.ts';
+
+const DIRECTOR = { by: 'director' };
+
+/** The next moment at which something ends by itself; null where nothing will. */
+export function nextDeadline({ entries, store, clock }: Context): number | null {
+  const ends = [...entries.values()].flatMap(({ trial, heldUntil, leases }) => [
+    trial?.confirmBy ?? null,
+    heldUntil,
+    ...leases.map(({ expiresAt }) => expiresAt),
+  ]);
+  const drains = store.draining(clock.now()).map(({ drainUntil }) => drainUntil);
+  const moments = [...ends, ...drains].filter((moment) => moment !== null);
+  return moments.length === 0 ? null : moments.reduce((a, b) => Math.min(a, b));
+}
+
+/** What has come to its end by now. The kernel ends it by itself too; this is to tell, and to tidy. */
+export async function passDeadlines(context: Context, since: number): Promise<void> {
+  const now = context.clock.now();
+  await expireTrials(context, now);
+  await endHoldsAndLeases(context, now);
+  await cutDrained(context, since, now);
+}
+
+async function expireTrials(context: Context, now: number): Promise<void> {
+  const due = new Set<string>();
+  for (const { trial } of context.entries.values()) {
+    if (trial?.state === 'trial' && trial.confirmBy !== null && trial.confirmBy <= now) due.add(trial.id);
+  }
+  for (const id of due) await endTrial(context, id, 'expired', DIRECTOR);
+}
+
+async function endHoldsAndLeases(context: Context, now: number): Promise<void> {
+  const { store } = context;
+  const changed: Entry[] = [];
+  const records: JournalRecord[] = [];
+  store.write(() => {
+    for (const entry of context.entries.values()) {
+      const ended = endOf(context, entry, now);
+      if (ended === null) continue;
+      changed.push(ended.entry);
+      records.push(...ended.records);
+    }
+  });
+  if (changed.length === 0) return;
+  context.entries = withEntries(context.entries, changed);
+  publish(context, ...records);
+  await applyEntries(context, context.entries, false);
+}
+
+function endOf(
+  context: Context,
+  entry: Entry,
+  now: number,
+): { entry: Entry; records: JournalRecord[] } | null {
+  const { store } = context;
+  const name = entry.service.name;
+  const over = entry.leases.filter(({ expiresAt }) => expiresAt !== null && expiresAt <= now);
+  const released = entry.heldUntil !== null && entry.heldUntil <= now;
+  if (over.length === 0 && !released) return null;
+  const next: Entry = {
+    ...entry,
+    heldUntil: released ? null : entry.heldUntil,
+    leases: entry.leases.filter((lease) => !over.includes(lease)),
+    generation: entry.generation + 1,
+  };
+  store.saveService(toRow(next));
+  const records = over.map(({ source }) => {
+    store.removeLease(name, formatNetwork(source));
+    return journal(
+      context,
+      'tester-expire',
+      [name],
+      DIRECTOR,
+      `the lease of ${formatSource(source)}, who tested ${name}, has ended`,
+      { source: formatSource(source) },
+    );
+  });
+  if (released) records.push(journal(context, 'release', [name], DIRECTOR, `the hold of ${name} has ended`));
+  return { entry: next, records };
+}
+
+/** Connections that were given a time to end by themselves have had it. */
+async function cutDrained(context: Context, since: number, now: number): Promise<void> {
+  for (const record of context.store.draining(since).filter(({ drainUntil }) => (drainUntil ?? 0) <= now)) {
+    const cut = await cutOld(context, record);
+    publish(
+      context,
+      context.store.write(() => {
+        context.store.saveSwitch({ ...record, cut: record.cut + cut, drainUntil: null });
+        return journal(
+          context,
+          'drained',
+          record.services,
+          DIRECTOR,
+          `the time to drain of ${list(record.services)} is up: ${cut} connections were cut`,
+          { switch: record.id, cut },
+        );
+      }),
+    );
+  }
+}
+
+async function cutOld(context: Context, record: SwitchRecord): Promise<number> {
+  let cut = 0;
+  for (const [name, slot] of Object.entries(record.draining)) {
+    const entry = context.entries.get(name);
+    if (entry === undefined || liveSlotOf(entry) === slot) continue;
+    try {
+      cut += await end(context, entry, slot, 'tcp');
+    } catch (error) {
+      note(context, [name], 'old connections could not be cut at their time', error);
+    }
+  }
+  return cut;
+}

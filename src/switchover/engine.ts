@@ -1,0 +1,368 @@
+import type { Config } from '../config/index.ts';
+import { parseService } from '../config/index.ts';
+import type { HealthMonitor } from '../health/monitor.ts';
+import type { Kernel } from '../kernel/kernel.ts';
+import type { Clock } from '../lib/clock.ts';
+import { DirectorError, messageOf, Refusal } from '../lib/errors.ts';
+import { Events } from '../lib/events.ts';
+import { SerialQueue } from '../lib/queue.ts';
+import type { Address, Network } from '../model/address.ts';
+import { encodeMark } from '../model/mark.ts';
+import type { JournalRecord, ServiceSnapshot, SwitchRecord } from '../model/records.ts';
+import type { Slot, Testing } from '../model/state.ts';
+import type { Reconciler } from '../reconcile/reconciler.ts';
+import { renderRestore } from '../render/restore.ts';
+import type { Store } from '../store/store.ts';
+import { applyEntries } from './change.ts';
+import { confirm } from './confirm.ts';
+import type { Context, EngineEvents } from './context.ts';
+import { journal, publish, stateOf, toRow } from './context.ts';
+import { nextDeadline, passDeadlines } from './deadlines.ts';
+import { define, remove } from './define.ts';
+import type { Actor, Director, PendingPlan, Readiness, SwitchOrder, WhoamiRow } from './director.ts';
+import { endTrial } from './end-trial.ts';
+import { adoptSenders } from './flows.ts';
+import { hold, release } from './hold.ts';
+import { load } from './load.ts';
+import { recover } from './recover.ts';
+import type { Entry } from './registry.ts';
+import { domuAt, toState } from './registry.ts';
+import { reload } from './reload.ts';
+import { mustFind, switchOver } from './switch-over.ts';
+import { teardown } from './teardown.ts';
+import { enrol, setTesting, unenrol } from './testers.ts';
+import { Watch } from './watch.ts';
+import { whoami } from './whoami.ts';
+
+export interface EngineParts {
+  readonly config: Config;
+  readonly kernel: Kernel;
+  readonly store: Store;
+  readonly reconciler: Reconciler;
+  readonly health: HealthMonitor;
+  readonly clock: Clock;
+}
+
+/** How long a count of all flows is good for; one dump serves everybody who asks meanwhile. Milliseconds. */
+const FLOWS_FRESH_MS = 500;
+/** Answers to idempotency keys are kept for a day. */
+const ANSWERS_MS = 86_400_000;
+
+/** The director as the API sees it: every verb that changes something, one after another. */
+export class Engine implements Director {
+  readonly events: Events<EngineEvents>;
+  readonly #context: Context;
+  readonly #watch: Watch;
+  #cancelWake: () => void = () => undefined;
+  #awake = 0;
+  #problem: { text: string; since: number } | null = null;
+  #since: number;
+  #started = false;
+  #counted: { at: number; flows: Promise<Map<number, number>> } | null = null;
+
+  constructor(parts: EngineParts) {
+    this.events = new Events<EngineEvents>();
+    this.#since = parts.clock.now();
+    this.#context = {
+      ...parts,
+      events: this.events,
+      queue: new SerialQueue(),
+      entries: new Map(),
+      unfinished: [],
+      down: false,
+      wake: () => this.#schedule(),
+    };
+    this.#watch = new Watch(this.#context);
+    this.events.on('reconcile-failed', ({ error }) => this.#setProblem(messageOf(error)));
+    this.events.on('reconciled', () => this.#setProblem(null));
+  }
+
+  /** Takes over what is there: store, kernel, whatever was interrupted. Throws DirectorError; the kernel is untouched then. */
+  async start(): Promise<void> {
+    const context = this.#context;
+    const missing = await context.kernel.missing();
+    if (missing.length > 0)
+      throw new DirectorError(`this host cannot direct traffic yet:\n  ${missing.join('\n  ')}`);
+    const loaded = load(context.config, context.store);
+    if ('faults' in loaded) {
+      throw new Refusal(
+        'unprocessable',
+        'the configuration and what was defined over the API do not fit together',
+        { faults: loaded.faults },
+      );
+    }
+    context.entries = loaded.entries;
+    context.store.write(() => {
+      context.store.saveLastId(loaded.lastId);
+      for (const name of loaded.overtaken) context.store.forgetRemoval(name);
+      for (const name of loaded.gone) context.store.removeService(name);
+      for (const entry of loaded.entries.values()) context.store.saveService(toRow(entry));
+      context.store.forgetAnswers(context.clock.now() - ANSWERS_MS);
+    });
+    await context.queue.run(() => this.#takeOver(loaded.fresh));
+    context.health.watch([...context.entries.values()].map(({ service }) => service));
+    context.health.onChange((service) => this.events.emit('service', service));
+    this.#started = true;
+    this.#schedule();
+    this.#watch.start();
+  }
+
+  async #takeOver(fresh: readonly string[]): Promise<void> {
+    const context = this.#context;
+    await recover(context, await context.kernel.observe({ links: [], sysctls: [] }));
+    await applyEntries(context, context.entries, false);
+    for (const name of fresh) {
+      const entry = context.entries.get(name);
+      if (entry !== undefined) await adoptSenders(context, entry.service);
+    }
+    this.#awake = context.clock.now();
+    const text = `the director has started with ${context.entries.size} services`;
+    publish(
+      context,
+      context.store.write(() => journal(context, 'start', [], { by: 'director' }, text)),
+    );
+  }
+
+  /** The kernel stays as it is. */
+  async stop(): Promise<void> {
+    this.#cancelWake();
+    this.#watch.stop();
+    this.#context.health.close();
+    await this.#context.queue.idle();
+    if (this.#started)
+      this.#context.store.write(() =>
+        journal(
+          this.#context,
+          'stop',
+          [],
+          { by: 'director' },
+          'the director has stopped; the kernel goes on directing',
+        ),
+      );
+  }
+
+  #setProblem(text: string | null): void {
+    if ((text === null) !== (this.#problem === null)) this.#since = this.#context.clock.now();
+    this.#problem = text === null ? null : { text, since: this.#problem?.since ?? this.#since };
+  }
+
+  #schedule(): void {
+    this.#cancelWake();
+    const next = nextDeadline(this.#context);
+    if (next === null) return;
+    this.#cancelWake = this.#context.clock.after(
+      Math.max(next - this.#context.clock.now(), 1),
+      () => void this.#wake(),
+    );
+  }
+
+  async #wake(): Promise<void> {
+    const context = this.#context;
+    const since = this.#awake;
+    try {
+      await context.queue.run(async () => {
+        const now = context.clock.now();
+        if (!context.down) await passDeadlines(context, since);
+        this.#awake = now;
+      });
+      this.#schedule();
+    } catch (error) {
+      this.events.emit('reconcile-failed', { error });
+      this.#cancelWake = context.clock.after(1000, () => void this.#wake());
+    }
+  }
+
+  /** Whatever changes something waits for its turn, and does not start once everything was torn down. */
+  #change<T>(work: () => Promise<T>): Promise<T> {
+    return this.#context.queue.run(() => {
+      if (this.#context.down)
+        throw new Refusal(
+          'unavailable',
+          'the director was torn down and directs nothing; restart it to direct again',
+        );
+      return work();
+    });
+  }
+
+  async services(): Promise<ServiceSnapshot[]> {
+    const flows = await this.#flows();
+    return [...this.#context.entries.values()].map((entry) => this.#snapshot(entry, flows));
+  }
+
+  async service(name: string): Promise<ServiceSnapshot> {
+    mustFind(this.#context, name);
+    const flows = await this.#flows();
+    return this.#snapshot(mustFind(this.#context, name), flows);
+  }
+
+  #flows(): Promise<Map<number, number>> {
+    const { clock, kernel, config } = this.#context;
+    const now = clock.now();
+    if (this.#counted === null || now - this.#counted.at > FLOWS_FRESH_MS) {
+      this.#counted = {
+        at: now,
+        flows: kernel.countFlows(config.markMask).catch(() => new Map<number, number>()),
+      };
+    }
+    return this.#counted.flows;
+  }
+
+  #snapshot(entry: Entry, flows: ReadonlyMap<number, number>): ServiceSnapshot {
+    const { config, health, clock } = this.#context;
+    const count = (slot: Slot): number =>
+      (['tcp', 'udp'] as const).reduce(
+        (sum, protocol) =>
+          sum + (flows.get(encodeMark({ id: entry.id, slot, protocol }, config.markMask)) ?? 0),
+        0,
+      );
+    const report = (slot: Slot): ServiceSnapshot['health'][Slot] =>
+      health.report(entry.service.name, domuAt(entry, slot).name);
+    return {
+      state: toState(entry, clock.now()),
+      generation: entry.generation,
+      source: entry.source,
+      activeSwitch: entry.trial,
+      health: { a: report('a'), b: report('b') },
+      flows: { a: count('a'), b: count('b') },
+    };
+  }
+
+  async define(
+    name: string,
+    definition: unknown,
+    actor: Actor,
+    ifMatch?: number,
+  ): Promise<{ snapshot: ServiceSnapshot; created: boolean }> {
+    const parsed = parseService(name, definition);
+    if ('faults' in parsed)
+      throw new Refusal('invalid', `the definition of ${name} is wrong; nothing was changed`, {
+        faults: parsed.faults,
+      });
+    const created = await this.#change(() => define(this.#context, name, definition, actor, ifMatch));
+    return { snapshot: await this.service(name), created };
+  }
+
+  remove(name: string, actor: Actor, ifMatch?: number): Promise<void> {
+    return this.#change(() => remove(this.#context, name, actor, ifMatch));
+  }
+
+  switchOver(order: SwitchOrder, actor: Actor): Promise<SwitchRecord> {
+    return this.#change(() => switchOver(this.#context, order, actor));
+  }
+
+  switches({ limit, before }: { limit: number; before?: string | undefined }): SwitchRecord[] {
+    return this.#context.store.switches(limit, before);
+  }
+
+  switchById(id: string): SwitchRecord {
+    const record = this.#context.store.switchById(id);
+    if (record === null) throw new Refusal('unknown', `there is no switch "${id}"`);
+    return record;
+  }
+
+  confirm(id: string, actor: Actor): Promise<SwitchRecord> {
+    return this.#change(() => confirm(this.#context, id, actor));
+  }
+
+  rollback(id: string, actor: Actor): Promise<SwitchRecord> {
+    return this.#change(() => endTrial(this.#context, id, 'rolled-back', actor));
+  }
+
+  async hold(name: string, forMs: number, actor: Actor): Promise<ServiceSnapshot> {
+    await this.#change(() => hold(this.#context, name, forMs, actor));
+    return this.service(name);
+  }
+
+  async release(name: string, actor: Actor): Promise<ServiceSnapshot> {
+    await this.#change(() => release(this.#context, name, actor));
+    return this.service(name);
+  }
+
+  async enrol(
+    name: string,
+    source: Network,
+    lease: { expiresIn: number | null; note: string | null },
+    actor: Actor,
+  ): Promise<ServiceSnapshot> {
+    await this.#change(() => enrol(this.#context, name, source, lease, actor));
+    return this.service(name);
+  }
+
+  async unenrol(name: string, source: Network, actor: Actor): Promise<ServiceSnapshot> {
+    await this.#change(() => unenrol(this.#context, name, source, actor));
+    return this.service(name);
+  }
+
+  async setTesting(name: string, testing: Testing, actor: Actor): Promise<ServiceSnapshot> {
+    await this.#change(() => setTesting(this.#context, name, testing, actor));
+    return this.service(name);
+  }
+
+  whoami(source: Address | null): WhoamiRow[] {
+    return whoami(source, stateOf(this.#context).services);
+  }
+
+  async plan(): Promise<PendingPlan> {
+    const context = this.#context;
+    const operations = context.down
+      ? []
+      : await context.queue.run(() => context.reconciler.pending(stateOf(context)));
+    const restore = (family: 4 | 6): string =>
+      operations
+        .flatMap((operation) =>
+          operation.kind === 'rules' && operation.family === family
+            ? [renderRestore(family, operation.tables)]
+            : [],
+        )
+        .join('');
+    return { operations, restore: { ipv4: restore(4), ipv6: restore(6) } };
+  }
+
+  journal(page: {
+    limit: number;
+    before?: number | undefined;
+    after?: number | undefined;
+    service?: string | undefined;
+  }): JournalRecord[] {
+    return this.#context.store.journal(page);
+  }
+
+  reload(actor: Actor): Promise<void> {
+    return this.#change(() => reload(this.#context, actor));
+  }
+
+  teardown(actor: Actor): Promise<void> {
+    return this.#change(() => teardown(this.#context, actor));
+  }
+
+  get config(): Config {
+    return this.#context.config;
+  }
+
+  readiness(): Readiness {
+    const problems = [
+      ...(this.#started ? [] : ['the director is still starting']),
+      ...(this.#context.down ? ['torn down: nothing is directed'] : []),
+      ...(this.#problem === null ? [] : [this.#problem.text]),
+    ];
+    return { ready: problems.length === 0, problems, since: this.#since };
+  }
+
+  recall(key: string, fingerprint: string): { status: number; body: string } | null {
+    const known = this.#context.store.recall(key);
+    if (known === null) return null;
+    if (known.fingerprint !== fingerprint) {
+      throw new Refusal(
+        'unprocessable',
+        'this Idempotency-Key came with another request before; nothing was changed',
+        { hint: 'use a new key for a new request' },
+      );
+    }
+    return { status: known.status, body: known.body };
+  }
+
+  remember(key: string, fingerprint: string, answer: { status: number; body: string }): void {
+    const { store, clock } = this.#context;
+    store.write(() => store.remember(key, clock.now(), fingerprint, answer));
+  }
+}

@@ -1,0 +1,120 @@
+import type { MarkFilter } from '../kernel/kernel.ts';
+import { encodeMark } from '../model/mark.ts';
+import type { Connections, Protocol, Service } from '../model/service.ts';
+import type { Slot } from '../model/state.ts';
+import { note } from './change.ts';
+import type { Context } from './context.ts';
+import type { Entry } from './registry.ts';
+
+export interface FlowCounts {
+  readonly kept: number;
+  readonly cut: number;
+  readonly udpFlushed: number;
+}
+
+const NONE: FlowCounts = { kept: 0, cut: 0, udpFlushed: 0 };
+
+/**
+ * A packet that was already being looked up during the flip may still make a flow to the old DomU just after the first
+ * sweep; a second one, this much later, finds it.
+ */
+const STRAGGLERS_MS = 200;
+
+/**
+ * After a flip, never before it: UDP flows of the DomU that was live are always ended, since a one-way sender would
+ * stay on it for ever; TCP connections stay or are ended. Failures are noted: the flip stands whatever comes of this.
+ */
+export async function leaveOld(
+  context: Context,
+  old: readonly { entry: Entry; slot: Slot }[],
+  connections: Connections,
+): Promise<FlowCounts> {
+  const names = old.map(({ entry }) => entry.service.name);
+  try {
+    let counts = NONE;
+    for (const { entry, slot } of old) counts = add(counts, await leave(context, entry, slot, connections));
+    context.clock.after(STRAGGLERS_MS, () => void sweepStragglers(context, old, connections));
+    return counts;
+  } catch (error) {
+    note(context, names, 'the flip is done, but flows of the DomU that was live could not be ended', error);
+    return NONE;
+  }
+}
+
+async function leave(
+  context: Context,
+  entry: Entry,
+  slot: Slot,
+  connections: Connections,
+): Promise<FlowCounts> {
+  const udpFlushed = await end(context, entry, slot, 'udp');
+  if (connections === 'cut') return { kept: 0, cut: await end(context, entry, slot, 'tcp'), udpFlushed };
+  return { kept: await count(context, entry, slot), cut: 0, udpFlushed };
+}
+
+async function sweepStragglers(
+  context: Context,
+  old: readonly { entry: Entry; slot: Slot }[],
+  connections: Connections,
+): Promise<void> {
+  await context.queue
+    .run(async () => {
+      for (const { entry, slot } of old) {
+        const now = context.entries.get(entry.service.name);
+        // Another flip may have made it live again meanwhile.
+        if (now === undefined || liveSlotOf(now) === slot) continue;
+        await leave(context, entry, slot, connections);
+      }
+    })
+    .catch((error: unknown) =>
+      note(context, [], 'late flows of a DomU that was live could not be ended', error),
+    );
+}
+
+export function liveSlotOf({ primary, trial }: Entry): Slot {
+  if (trial === null) return primary;
+  return primary === 'a' ? 'b' : 'a';
+}
+
+/** Ends all flows of one DomU of the service, or only those of one protocol; answers how many. */
+export async function end(context: Context, entry: Entry, slot: Slot, protocol: Protocol): Promise<number> {
+  if (!uses(entry.service, protocol)) return 0;
+  return context.kernel.deleteFlows(filter(context, entry, slot, protocol));
+}
+
+async function count(context: Context, entry: Entry, slot: Slot): Promise<number> {
+  if (!uses(entry.service, 'tcp')) return 0;
+  let total = 0;
+  for await (const flows of context.kernel.flows(filter(context, entry, slot, 'tcp')))
+    total += flows.filter(({ closing }) => !closing).length;
+  return total;
+}
+
+function filter({ config }: Context, { id }: Entry, slot: Slot, protocol: Protocol): MarkFilter {
+  return { value: encodeMark({ id, slot, protocol }, config.markMask), mask: config.markMask };
+}
+
+function uses({ ports }: Service, protocol: Protocol): boolean {
+  return ports.some((port) => port.protocol === protocol);
+}
+
+function add(a: FlowCounts, b: FlowCounts): FlowCounts {
+  return { kept: a.kept + b.kept, cut: a.cut + b.cut, udpFlushed: a.udpFlushed + b.udpFlushed };
+}
+
+/**
+ * UDP flows to a service's address that are older than the service itself were never directed, and the kernel would go
+ * on sending their packets where it did: they are ended, so that the next packet is directed.
+ */
+export async function adoptSenders(context: Context, service: Service): Promise<void> {
+  const ports = service.ports.filter(({ protocol }) => protocol === 'udp');
+  if (ports.length === 0) return;
+  const addresses = new Set(service.addresses.map(({ text }) => text));
+  for await (const flows of context.kernel.flows({ value: 0, mask: context.config.markMask })) {
+    for (const flow of flows) {
+      if (flow.protocol !== 'udp' || !addresses.has(flow.to.text)) continue;
+      if (ports.some(({ from, to }) => flow.toPort >= from && flow.toPort <= to))
+        await context.kernel.deleteFlow(flow);
+    }
+  }
+}

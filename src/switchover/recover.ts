@@ -1,0 +1,201 @@
+import type { KernelState } from '../model/kernel-state.ts';
+import type { JournalRecord, SwitchRecord } from '../model/records.ts';
+import type { Intent } from '../store/store.ts';
+import { exchangeRoles, finishRoles } from './confirm.ts';
+import type { Context } from './context.ts';
+import { journal, publish, toRow, withEntries } from './context.ts';
+import type { Actor } from './director.ts';
+import { endedRecord } from './end-trial.ts';
+import type { Entry } from './registry.ts';
+import { list } from './switch-over.ts';
+
+/**
+ * What an earlier director left: each intent is either done whole or not at all, and the journal says which. The choice
+ * list tells what had happened: the exchange is one message, so it names all of a switch's services or none.
+ * Nothing is written to the kernel here but a confirm that was decided; the reconcile that follows does the rest.
+ */
+export async function recover(context: Context, observed: KernelState): Promise<void> {
+  for (const intent of context.store.intents()) await recoverIntent(context, intent, observed);
+  for (const record of context.store.trials()) expireMissed(context, record);
+}
+
+async function recoverIntent(context: Context, intent: Intent, observed: KernelState): Promise<void> {
+  const record = intent.switchId === null ? null : context.store.switchById(intent.switchId);
+  const actor: Actor = { by: intent.by, reason: intent.reason ?? undefined };
+  const interrupted = { context, intent, actor };
+  if (record === null) dropChange(interrupted);
+  else await recoverSwitch(interrupted, record, observed);
+}
+
+interface Interrupted {
+  readonly context: Context;
+  readonly intent: Intent;
+  readonly actor: Actor;
+}
+
+async function recoverSwitch(
+  interrupted: Interrupted,
+  record: SwitchRecord,
+  observed: KernelState,
+): Promise<void> {
+  const { context, intent } = interrupted;
+  const entries = record.services.flatMap((name) => context.entries.get(name) ?? []);
+  const there = isOnTrial(entries, observed);
+  if (intent.kind === 'switch') {
+    if (there) finishSwitch(interrupted, record, entries);
+    else failSwitch(interrupted, record);
+  } else if (intent.kind === 'confirm') {
+    if (there || intent.committed) await finishConfirm(interrupted, record, entries);
+    else dropChange(interrupted);
+  } else if (record.state === 'trial') finishEnd(interrupted, record, entries);
+  else dropChange(interrupted);
+}
+
+function isOnTrial(entries: readonly Entry[], { choice }: KernelState): boolean {
+  const keys = new Set((choice?.elements ?? []).map(({ key }) => key));
+  return (
+    entries.length > 0 &&
+    entries.every(({ service }) =>
+      service.domus.every(({ addresses }) => addresses.every(({ text }) => keys.has(text))),
+    )
+  );
+}
+
+function commit(
+  { context, intent }: Interrupted,
+  entries: readonly Entry[],
+  record: SwitchRecord,
+  save: () => JournalRecord,
+): void {
+  const { store } = context;
+  const journalled = store.write(() => {
+    store.saveSwitch(record);
+    for (const entry of entries) store.saveService(toRow(entry));
+    store.conclude(intent.id);
+    return save();
+  });
+  context.entries = withEntries(context.entries, entries);
+  publish(context, journalled);
+}
+
+function finishSwitch(interrupted: Interrupted, record: SwitchRecord, entries: readonly Entry[]): void {
+  const { context, intent, actor } = interrupted;
+  const committed: SwitchRecord = {
+    ...record,
+    state: 'trial',
+    committedAt: record.committedAt ?? intent.at,
+    error: null,
+  };
+  const onTrial = entries.map((entry): Entry => ({
+    ...entry,
+    trial: committed,
+    generation: entry.generation + 1,
+  }));
+  commit(interrupted, onTrial, committed, () =>
+    journal(
+      context,
+      'switch',
+      record.services,
+      actor,
+      `the switch of ${list(record.services)} had been done when the director ended; it is on trial`,
+      { switch: record.id, recovered: true },
+    ),
+  );
+}
+
+function failSwitch(interrupted: Interrupted, record: SwitchRecord): void {
+  const { context, actor } = interrupted;
+  const failed: SwitchRecord = { ...record, state: 'failed', endedAt: context.clock.now() };
+  commit(interrupted, [], failed, () =>
+    journal(
+      context,
+      'fail',
+      record.services,
+      actor,
+      `the switch of ${list(record.services)} had not been done when the director ended; nobody was moved`,
+      { switch: record.id, recovered: true },
+    ),
+  );
+}
+
+async function finishConfirm(
+  { context, intent, actor }: Interrupted,
+  record: SwitchRecord,
+  entries: readonly Entry[],
+): Promise<void> {
+  if (record.state === 'confirmed') await finishRoles(context, record, entries, intent.id);
+  else await exchangeRoles(context, record, entries, intent.id, actor);
+}
+
+function finishEnd(interrupted: Interrupted, record: SwitchRecord, entries: readonly Entry[]): void {
+  const { context, intent, actor } = interrupted;
+  const how = intent.kind === 'expire' ? 'expired' : 'rolled-back';
+  const settled = entries.map((entry): Entry => ({
+    ...entry,
+    trial: null,
+    generation: entry.generation + 1,
+  }));
+  commit(interrupted, settled, endedRecord(context, record, entries, how), () =>
+    journal(
+      context,
+      how === 'expired' ? 'expire' : 'rollback',
+      record.services,
+      actor,
+      `${list(record.services)} went back to the primary; the director ended meanwhile and finished it now`,
+      { switch: record.id, recovered: true },
+    ),
+  );
+}
+
+function dropChange({ context, intent, actor }: Interrupted): void {
+  const { store } = context;
+  const text = intent.services.length === 0 ? 'a change' : `a change of ${list(intent.services)}`;
+  const journalled = store.write(() => {
+    store.conclude(intent.id);
+    return journal(
+      context,
+      'fail',
+      intent.services,
+      actor,
+      `${text} had not been acknowledged when the director ended; it was not done`,
+      { recovered: true },
+    );
+  });
+  publish(context, journalled);
+}
+
+/** A trial whose deadline passed without a director: the kernel went back by itself, and the journal learns of it now. */
+function expireMissed(context: Context, record: SwitchRecord): void {
+  const entries = record.services.flatMap((name) => context.entries.get(name) ?? []);
+  const missed = record.confirmBy !== null && record.confirmBy <= context.clock.now();
+  // Nobody defines its services any more: there is nothing left to confirm.
+  if (!missed && entries.length > 0) return;
+  const settled = entries.map((entry): Entry => ({
+    ...entry,
+    trial: null,
+    generation: entry.generation + 1,
+  }));
+  const { store } = context;
+  const journalled = store.write(() => {
+    store.saveSwitch({
+      ...endedRecord(context, record, entries, 'expired'),
+      endedAt: record.confirmBy ?? context.clock.now(),
+    });
+    for (const entry of settled) store.saveService(toRow(entry));
+    return journal(context, 'expire', record.services, { by: 'director' }, describeMissed(record, entries), {
+      switch: record.id,
+      recovered: true,
+    });
+  });
+  context.entries = withEntries(context.entries, settled);
+  context.events.emit('outcome', { state: 'expired' });
+  publish(context, journalled);
+}
+
+function describeMissed({ services, confirmBy }: SwitchRecord, entries: readonly Entry[]): string {
+  if (entries.length === 0) return `the trial of ${list(services)} has ended: nobody defines them any more`;
+  const went = entries
+    .map((entry) => `${entry.service.name} went back to ${entry.slots[entry.primary]}`)
+    .join(', ');
+  return `${went} at ${new Date(confirmBy ?? 0).toISOString()}: nobody confirmed the trial in time, and the kernel ended it while no director ran`;
+}

@@ -1,0 +1,94 @@
+import type { Network } from '../model/address.ts';
+import { parseNetwork } from '../model/address.ts';
+import type { SwitchRecord } from '../model/records.ts';
+import type { Domu, Service } from '../model/service.ts';
+import type { ServiceState, Slot, Tester, Testing } from '../model/state.ts';
+
+/** A source that somebody enrolled for a time. */
+export interface LeasedTester {
+  readonly source: Network;
+  readonly expiresAt: number | null;
+  readonly note: string | null;
+  readonly by: string;
+}
+
+/** All that the director knows of a service; replaced whole with every change. */
+export interface Entry {
+  readonly service: Service;
+  readonly id: number;
+  readonly slots: Readonly<Record<Slot, string>>;
+  readonly primary: Slot;
+  readonly testing: Testing;
+  readonly heldUntil: number | null;
+  readonly generation: number;
+  readonly source: 'file' | 'api';
+  readonly filePrint: string | null;
+  readonly leases: readonly LeasedTester[];
+  readonly trial: SwitchRecord | null;
+  /** See ServiceState.pinned. */
+  readonly pinned: boolean;
+}
+
+export type Entries = ReadonlyMap<string, Entry>;
+
+/** What the kernel should hold for an entry as of `now`: leases and holds that have ended are left out. */
+export function toState(entry: Entry, now: number): ServiceState {
+  const { service, id, primary, testing, trial, pinned } = entry;
+  return {
+    service,
+    id,
+    slots: { a: domuAt(entry, 'a'), b: domuAt(entry, 'b') },
+    primary,
+    testing,
+    testers: testersOf(entry, now),
+    trial: trial === null ? null : { switchId: trial.id, confirmBy: trial.confirmBy },
+    heldUntil: entry.heldUntil !== null && entry.heldUntil > now ? entry.heldUntil : null,
+    pinned,
+  };
+}
+
+export function domuAt({ service, slots }: Entry, slot: Slot): Domu {
+  const domu = service.domus.find(({ name }) => name === slots[slot]);
+  if (domu === undefined) throw new Error(`${service.name} has no DomU ${slots[slot]}`);
+  return domu;
+}
+
+function testersOf({ service, leases }: Entry, now: number): Tester[] {
+  const permanent = service.testers.map((source): Tester => ({
+    source,
+    kind: 'permanent',
+    expiresAt: null,
+    note: null,
+  }));
+  const leased = leases
+    .filter(({ expiresAt }) => expiresAt === null || expiresAt > now)
+    .map(({ source, expiresAt, note }): Tester => ({ source, kind: 'leased', expiresAt, note }));
+  return [...permanent, ...leased];
+}
+
+export const sameNetwork = (a: Network, b: Network): boolean =>
+  a.family === b.family && a.address === b.address && a.prefix === b.prefix;
+
+export function leasedTester(lease: {
+  source: string;
+  expiresAt: number | null;
+  note: string | null;
+  by: string;
+}): LeasedTester[] {
+  const source = parseNetwork(lease.source);
+  return typeof source === 'string' ? [] : [{ ...lease, source }];
+}
+
+/**
+ * Which DomU sits where after a definition has changed: a name that stays keeps its slot, and a new one takes the
+ * place, and so the role, of the one that it replaces.
+ */
+export function placeSlots(
+  service: Service,
+  old: Readonly<Record<Slot, string>> | null,
+): Record<Slot, string> {
+  const [first, second] = [service.domus[0].name, service.domus[1].name];
+  if (old === null) return { a: first, b: second };
+  if (old.a === second || old.b === first) return { a: second, b: first };
+  return { a: first, b: second };
+}

@@ -1,0 +1,282 @@
+import { randomBytes } from 'node:crypto';
+import { formatDuration, LONGEST_TIMEOUT } from '../lib/duration.ts';
+import { messageOf, Refusal } from '../lib/errors.ts';
+import type { SwitchRecord } from '../model/records.ts';
+import { otherSlot } from '../model/state.ts';
+import type { Slot } from '../model/state.ts';
+import { planChoice } from '../plan/choice.ts';
+import type { Context } from './context.ts';
+import { journal, publish, stateOf, toRow, withEntries } from './context.ts';
+import type { Actor, SwitchOrder } from './director.ts';
+import { leaveOld } from './flows.ts';
+import type { Entry } from './registry.ts';
+import { domuAt } from './registry.ts';
+
+/**
+ * The life of a switch, and who moves it:
+ *
+ *     (none) --switchOver--> trial --confirm--> confirmed
+ *       |                      |---rollback---> rolled-back
+ *       |                      '---deadline---> expired
+ *       '--kernel or store refuses------------> failed
+ *
+ * A flip is one message: the idle bank of the choice list is filled, then both banks are exchanged.
+ * Order of a switch: validated; intent on the disk; bank filled; exchanged; trial and journal on the disk; old flows.
+ * Whoever dies in between: before the exchange nothing has happened, after it recovery finds the bank and the intent.
+ */
+export async function switchOver(context: Context, order: SwitchOrder, actor: Actor): Promise<SwitchRecord> {
+  const entries = orderedEntries(context, order);
+  if (order.force !== true) await refuseUnhealthy(context, entries);
+  const record = newRecord(context, order, entries, actor);
+  const { store } = context;
+  const intent = store.write(() => {
+    store.saveSwitch(record);
+    return store.intend({
+      at: record.requestedAt,
+      kind: 'switch',
+      by: actor.by,
+      reason: actor.reason ?? null,
+      services: record.services,
+      switchId: record.id,
+    });
+  });
+  const onTrial = entries.map((entry): Entry => ({
+    ...entry,
+    trial: record,
+    generation: entry.generation + 1,
+  }));
+  const flipped = await flip(context, record, intent, onTrial);
+  const committed = { ...record, ...flipped, state: 'trial' as const, committedAt: context.clock.now() };
+  try {
+    keep(context, committed, intent, onTrial, actor);
+  } catch (error) {
+    await fail(context, record, intent, error);
+    throw error;
+  }
+  const counts = await leaveOld(
+    context,
+    entries.map((entry) => ({ entry, slot: entry.primary })),
+    record.connections,
+  );
+  return update(context, { ...committed, ...counts });
+}
+
+function orderedEntries(context: Context, { services, to }: SwitchOrder): Entry[] {
+  const entries = [...new Set(services)].map((name) => mustFind(context, name));
+  for (const { service, trial } of entries) {
+    if (trial !== null) {
+      throw new Refusal(
+        'conflict',
+        `${service.name} is on trial (switch ${trial.id}); nothing was switched`,
+        {
+          hint: `end the trial first: "director confirm ${service.name}" or "director rollback ${service.name}"`,
+        },
+      );
+    }
+    if (to === 'primary')
+      throw new Refusal(
+        'conflict',
+        `everybody is directed to ${service.name}'s primary already; nothing was switched`,
+      );
+  }
+  return entries;
+}
+
+export function mustFind(context: Context, name: string): Entry {
+  const entry = context.entries.get(name);
+  if (entry === undefined)
+    throw new Refusal('unknown', `there is no service "${name}"`, { hint: '"director status" lists them' });
+  return entry;
+}
+
+async function refuseUnhealthy(context: Context, entries: readonly Entry[]): Promise<void> {
+  const reports = await Promise.all(
+    entries.map(async (entry) => {
+      const domu = domuAt(entry, otherSlot(entry.primary));
+      return { entry, domu, report: await context.health.probeNow(entry.service, domu) };
+    }),
+  );
+  const sick = reports.filter(({ report }) => report.status === 'unhealthy');
+  if (sick.length === 0) return;
+  context.events.emit('outcome', { state: 'refused' });
+  throw new Refusal(
+    'conflict',
+    sick
+      .map(
+        ({ entry, domu, report }) =>
+          `${domu.name} of ${entry.service.name} is not healthy: ${report.reason ?? ''}`,
+      )
+      .join('; '),
+    {
+      hint: 'nothing was switched. Mend it, or switch all the same with --force ("force": true)',
+    },
+  );
+}
+
+function newRecord(
+  context: Context,
+  order: SwitchOrder,
+  entries: readonly Entry[],
+  actor: Actor,
+): SwitchRecord {
+  const now = context.clock.now();
+  const defaults = strictest(entries);
+  const connections = order.connections ?? defaults.connections;
+  const drainFor = order.drainFor === undefined ? defaults.drainFor : order.drainFor;
+  const confirmWithin = order.confirmWithin === undefined ? defaults.confirmWithin : order.confirmWithin;
+  checkTimes(confirmWithin);
+  return {
+    id: `sw-${now.toString(36)}-${randomBytes(3).toString('hex')}`,
+    services: entries.map(({ service }) => service.name),
+    to: order.to,
+    state: 'failed',
+    requestedAt: now,
+    committedAt: null,
+    confirmBy: confirmWithin === null ? null : now + confirmWithin,
+    endedAt: null,
+    connections,
+    drainFor: connections === 'drain' ? drainFor : null,
+    drainUntil: connections === 'drain' && drainFor !== null ? now + drainFor : null,
+    draining: Object.fromEntries(
+      entries.map(({ service, primary }): [string, Slot] => [service.name, primary]),
+    ),
+    flipMicros: null,
+    familySkewMicros: null,
+    kept: 0,
+    cut: 0,
+    udpFlushed: 0,
+    by: actor.by,
+    reason: actor.reason ?? null,
+    error: 'the director ended before the flip; nobody was moved',
+  };
+}
+
+/** Services that are switched together share one deadline: the shortest of their defaults. */
+function strictest(entries: readonly Entry[]): Entry['service']['cutover'] {
+  const shortest = (values: readonly (number | null)[]): number | null => {
+    const limited = values.filter((value) => value !== null);
+    return limited.length === 0 ? null : Math.min(...limited);
+  };
+  const defaults = entries.map(({ service }) => service.cutover);
+  return {
+    connections: defaults.some(({ connections }) => connections === 'cut') ? 'cut' : 'drain',
+    drainFor: shortest(defaults.map(({ drainFor }) => drainFor)),
+    confirmWithin: shortest(defaults.map(({ confirmWithin }) => confirmWithin)),
+  };
+}
+
+function checkTimes(confirmWithin: number | null): void {
+  if (confirmWithin === null || (confirmWithin >= 1000 && confirmWithin <= LONGEST_TIMEOUT)) return;
+  throw new Refusal(
+    'invalid',
+    `a trial lasts from 1s to ${formatDuration(LONGEST_TIMEOUT)} (the kernel keeps its end), or "never" ends by itself`,
+    {
+      faults: [{ path: '/confirmWithin', message: 'must be from 1s to 24d, or "never"' }],
+    },
+  );
+}
+
+async function flip(
+  context: Context,
+  record: SwitchRecord,
+  intent: number,
+  onTrial: readonly Entry[],
+): Promise<{ flipMicros: number; familySkewMicros: number; error: null }> {
+  try {
+    const choice = planChoice(stateOf(context, withEntries(context.entries, onTrial)));
+    const prepared = await context.kernel.prepareChoice(choice);
+    const { flipMicros, familySkewMicros } = await prepared.commit();
+    context.events.emit('flip', { micros: flipMicros });
+    return { flipMicros, familySkewMicros, error: null };
+  } catch (error) {
+    await fail(context, record, intent, error);
+    throw new Refusal('unavailable', `the kernel refused the switch: ${messageOf(error)}`, {
+      cause: error,
+      hint: 'everybody is where they were before. "director doctor" and "director plan" tell what is wrong',
+    });
+  }
+}
+
+/** The exchange may have happened although its answer was lost: the choice is put back, and the record says it failed. */
+async function fail(context: Context, record: SwitchRecord, intent: number, error: unknown): Promise<void> {
+  context.events.emit('outcome', { state: 'failed' });
+  try {
+    await (await context.kernel.prepareChoice(planChoice(stateOf(context)))).commit();
+    const { store } = context;
+    const entry = store.write(() => {
+      store.saveSwitch({ ...record, endedAt: context.clock.now(), error: messageOf(error) });
+      store.conclude(intent);
+      const actor = { by: record.by, reason: record.reason ?? undefined };
+      return journal(
+        context,
+        'fail',
+        record.services,
+        actor,
+        `the switch of ${list(record.services)} failed, nobody was moved: ${messageOf(error)}`,
+        {
+          switch: record.id,
+        },
+      );
+    });
+    publish(context, entry);
+  } catch (second) {
+    // The intent stays: the watch brings the kernel back to the state, and the next start writes what happened.
+    context.events.emit('reconcile-failed', { error: second });
+  }
+}
+
+function keep(
+  context: Context,
+  record: SwitchRecord,
+  intent: number,
+  onTrial: readonly Entry[],
+  actor: Actor,
+): void {
+  const { store } = context;
+  const entries = onTrial.map((entry): Entry => ({ ...entry, trial: record }));
+  const deadline =
+    record.confirmBy === null
+      ? 'until somebody confirms or rolls back'
+      : `until ${new Date(record.confirmBy).toISOString()}`;
+  const entry = store.write(() => {
+    store.saveSwitch(record);
+    for (const one of entries) store.saveService(toRow(one));
+    store.conclude(intent);
+    return journal(
+      context,
+      'switch',
+      record.services,
+      actor,
+      `${describeMove(entries)}, on trial ${deadline}`,
+      {
+        switch: record.id,
+        confirmBy: record.confirmBy,
+        connections: record.connections,
+        flipMicros: record.flipMicros,
+      },
+    );
+  });
+  context.entries = withEntries(context.entries, entries);
+  context.wake();
+  context.events.emit('outcome', { state: 'trial' });
+  publish(context, entry);
+}
+
+function describeMove(entries: readonly Entry[]): string {
+  return entries
+    .map((entry) => `${entry.service.name} goes to ${entry.slots[otherSlot(entry.primary)]}`)
+    .join(', ');
+}
+
+/** The counts of flows belong to the record; a failure to write them costs nothing else. */
+export function update(context: Context, record: SwitchRecord): SwitchRecord {
+  context.store.write(() => context.store.saveSwitch(record));
+  const entries = record.services.flatMap((name) => {
+    const entry = context.entries.get(name);
+    return entry?.trial?.id === record.id ? [{ ...entry, trial: record }] : [];
+  });
+  context.entries = withEntries(context.entries, entries);
+  return record;
+}
+
+export const list = (names: readonly string[]): string => names.join(', ');

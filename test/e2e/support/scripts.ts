@@ -1,0 +1,7 @@
+import { fileURLToPath } from 'node:url';
+
+const root = new URL('../../../', import.meta.url);
+
+/** The built project: tests run what users run. */
+export const LAB_SCRIPTS = fileURLToPath(new URL('dist/lab', root));
+export const DIRECTOR = [process.execPath, fileURLToPath(new URL('dist/main.js', root))];
