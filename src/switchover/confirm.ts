@@ -1,12 +1,12 @@
 import { KernelError, messageOf, Refusal } from '../lib/errors.ts';
 import type { SwitchRecord } from '../model/records.ts';
 import { otherSlot } from '../model/state.ts';
-import { planChoice } from '../plan/choice.ts';
 import { applyEntries } from './change.ts';
 import type { Context } from './context.ts';
 import { journal, publish, stateOf, toRow, withEntries } from './context.ts';
 import type { Actor } from './director.ts';
 import { trialEntries } from './end-trial.ts';
+import { flip } from './flip.ts';
 import type { Entry } from './registry.ts';
 
 /**
@@ -32,9 +32,16 @@ export async function confirm(context: Context, id: string, actor: Actor): Promi
     }),
   );
   try {
-    await makeLast(context, record, entries);
+    await flip(
+      context,
+      withEntries(
+        context.entries,
+        entries.map((entry) => lasting(entry, record)),
+      ),
+    );
     store.write(() => store.markCommitted(intent));
   } catch (error) {
+    await undo(context, intent);
     throw new Refusal('unavailable', `the confirm could not be carried out: ${messageOf(error)}`, {
       cause: error,
       hint: 'the trial goes on as it was; try again, or roll back',
@@ -43,12 +50,18 @@ export async function confirm(context: Context, id: string, actor: Actor): Promi
   return exchangeRoles(context, record, entries, intent, actor);
 }
 
-async function makeLast(context: Context, record: SwitchRecord, entries: readonly Entry[]): Promise<void> {
-  const lasting = entries.map((entry): Entry => ({ ...entry, trial: { ...record, confirmBy: null } }));
-  const prepared = await context.kernel.prepareChoice(
-    planChoice(stateOf(context, withEntries(context.entries, lasting))),
-  );
-  await prepared.commit();
+/** The trial without its deadline. */
+function lasting(entry: Entry, record: SwitchRecord): Entry {
+  return { ...entry, trial: { ...record, confirmBy: null } };
+}
+
+async function undo(context: Context, intent: number): Promise<void> {
+  try {
+    await flip(context, context.entries);
+    context.store.write(() => context.store.conclude(intent));
+  } catch (error) {
+    context.events.emit('reconcile-failed', { error });
+  }
 }
 
 /** Also what recovery does with a confirm that was interrupted: every step may be done again. */
@@ -59,8 +72,8 @@ export async function exchangeRoles(
   intent: number,
   actor: Actor,
 ): Promise<SwitchRecord> {
-  const lasting = entries.map((entry): Entry => ({ ...entry, trial: { ...record, confirmBy: null } }));
-  const confirmed = lasting.map(confirmedEntry);
+  const onTrial = entries.map((entry) => lasting(entry, record));
+  const confirmed = onTrial.map(confirmedEntry);
   const ended: SwitchRecord = { ...record, state: 'confirmed', endedAt: context.clock.now() };
   const { store } = context;
   // The state says so before the rules do: they follow now, or when the daemon is back, in steps that move no packet.
@@ -76,8 +89,8 @@ export async function exchangeRoles(
       { switch: record.id },
     );
   });
-  context.entries = withEntries(context.entries, lasting);
-  const unfinished = { intent, lasting, confirmed };
+  context.entries = withEntries(context.entries, onTrial);
+  const unfinished = { intent, lasting: onTrial, confirmed };
   context.unfinished.push(unfinished);
   context.events.emit('outcome', { state: 'confirmed' });
   publish(context, journalled);

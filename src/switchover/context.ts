@@ -39,6 +39,8 @@ export interface Context {
   entries: Entries;
   /** Confirms whose rules are still to be changed; the watch goes on with them. */
   readonly unfinished: Unfinished[];
+  /** What the kernel has already and the disk would not take; the watch goes on trying. */
+  readonly unsaved: (() => void)[];
   /** Torn down: nothing is directed any more. */
   down: boolean;
 }

@@ -1,11 +1,11 @@
 import { messageOf, Refusal } from '../lib/errors.ts';
-import type { SwitchRecord } from '../model/records.ts';
+import type { JournalRecord, SwitchRecord } from '../model/records.ts';
 import { otherSlot } from '../model/state.ts';
 import type { Slot } from '../model/state.ts';
-import { planChoice } from '../plan/choice.ts';
 import type { Context } from './context.ts';
-import { journal, publish, stateOf, toRow, withEntries } from './context.ts';
+import { journal, publish, toRow, withEntries } from './context.ts';
 import type { Actor } from './director.ts';
+import { flip } from './flip.ts';
 import { leaveOld } from './flows.ts';
 import type { Entry } from './registry.ts';
 import { list, update } from './switch-over.ts';
@@ -43,12 +43,10 @@ export async function endTrial(
   }));
   const intent = tryIntent(context, record, how, actor);
   try {
-    const prepared = await context.kernel.prepareChoice(
-      planChoice(stateOf(context, withEntries(context.entries, settled))),
-    );
-    const { flipMicros } = await prepared.commit();
+    const { flipMicros } = await flip(context, withEntries(context.entries, settled));
     context.events.emit('flip', { micros: flipMicros });
   } catch (error) {
+    forgetIntent(context, intent);
     throw new Refusal('unavailable', `the kernel refused the rollback: ${messageOf(error)}`, {
       cause: error,
       hint:
@@ -57,9 +55,13 @@ export async function endTrial(
           : 'everybody is still on the new DomU; at the deadline the kernel goes back by itself. Try again',
     });
   }
+  context.entries = withEntries(context.entries, settled);
   const ended = endedRecord(context, record, entries, how);
-  const text = `${entries.map((entry) => `${entry.service.name} is back on ${entry.slots[entry.primary]}`).join(', ')}${how === 'expired' ? ': nobody confirmed the trial in time' : ''}`;
-  const journalled = store.write(() => {
+  const went = entries
+    .map((entry) => `${entry.service.name} is back on ${entry.slots[entry.primary]}`)
+    .join(', ');
+  const text = how === 'expired' ? `${went}: nobody confirmed the trial in time` : went;
+  saveOrRetry(context, went, () => {
     store.saveSwitch(ended);
     for (const entry of settled) store.saveService(toRow(entry));
     if (intent !== null) store.conclude(intent);
@@ -67,10 +69,8 @@ export async function endTrial(
       switch: id,
     });
   });
-  context.entries = withEntries(context.entries, settled);
   context.wake();
   context.events.emit('outcome', { state: how });
-  publish(context, journalled);
   const counts = await leaveOld(
     context,
     entries.map((entry) => ({ entry, slot: otherSlot(entry.primary) })),
@@ -81,6 +81,29 @@ export async function endTrial(
     cut: ended.cut + counts.cut,
     udpFlushed: ended.udpFlushed + counts.udpFlushed,
   });
+}
+
+/** The kernel has it, and must not be moved again: what the disk does not take now is written as soon as it does. */
+function saveOrRetry(context: Context, went: string, save: () => JournalRecord): void {
+  const write = (): void => publish(context, context.store.write(save));
+  try {
+    write();
+  } catch (error) {
+    context.unsaved.push(write);
+    throw new Refusal('unavailable', `${went}, but it could not be written down: ${messageOf(error)}`, {
+      cause: error,
+      hint: 'make room on the disk of the state directory; the director goes on trying to write it. A restart before that would go on with the trial',
+    });
+  }
+}
+
+function forgetIntent(context: Context, intent: number | null): void {
+  if (intent === null) return;
+  try {
+    context.store.write(() => context.store.conclude(intent));
+  } catch (error) {
+    context.events.emit('reconcile-failed', { error });
+  }
 }
 
 /** A full disk must not keep anybody on the side that is being fled: going back is done without a note of it. */

@@ -69,6 +69,7 @@ export class Engine implements Director {
       queue: new SerialQueue(),
       entries: new Map(),
       unfinished: [],
+      unsaved: [],
       down: false,
       wake: () => this.#schedule(),
     };

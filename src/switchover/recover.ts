@@ -45,7 +45,8 @@ async function recoverSwitch(
     if (there) finishSwitch(interrupted, record, entries);
     else failSwitch(interrupted, record);
   } else if (intent.kind === 'confirm') {
-    if (there || intent.committed) await finishConfirm(interrupted, record, entries);
+    if (intent.committed || (there && lasts(record, entries, observed)))
+      await finishConfirm(interrupted, record, entries);
     else dropChange(interrupted);
   } else if (record.state === 'trial') finishEnd(interrupted, record, entries);
   else dropChange(interrupted);
@@ -59,6 +60,15 @@ function isOnTrial(entries: readonly Entry[], { choice }: KernelState): boolean 
       service.domus.every(({ addresses }) => addresses.every(({ text }) => keys.has(text))),
     )
   );
+}
+
+/** Their confirm had taken the deadline off the trial's elements, which is what decides it. */
+function lasts({ confirmBy }: SwitchRecord, entries: readonly Entry[], { choice }: KernelState): boolean {
+  const permanent = new Set(
+    (choice?.elements ?? []).filter(({ expiresAt }) => expiresAt === null).map(({ key }) => key),
+  );
+  const addresses = entries.flatMap(({ service }) => service.domus.flatMap((domu) => domu.addresses));
+  return confirmBy !== null && addresses.every(({ text }) => permanent.has(text));
 }
 
 function commit(

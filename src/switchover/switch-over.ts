@@ -4,10 +4,10 @@ import { messageOf, Refusal } from '../lib/errors.ts';
 import type { SwitchRecord } from '../model/records.ts';
 import { otherSlot } from '../model/state.ts';
 import type { Slot } from '../model/state.ts';
-import { planChoice } from '../plan/choice.ts';
 import type { Context } from './context.ts';
-import { journal, publish, stateOf, toRow, withEntries } from './context.ts';
+import { journal, publish, toRow, withEntries } from './context.ts';
 import type { Actor, SwitchOrder } from './director.ts';
+import { flip } from './flip.ts';
 import { leaveOld } from './flows.ts';
 import type { Entry } from './registry.ts';
 import { domuAt } from './registry.ts';
@@ -45,7 +45,7 @@ export async function switchOver(context: Context, order: SwitchOrder, actor: Ac
     trial: record,
     generation: entry.generation + 1,
   }));
-  const flipped = await flip(context, record, intent, onTrial);
+  const flipped = await move(context, record, intent, onTrial);
   const committed = { ...record, ...flipped, state: 'trial' as const, committedAt: context.clock.now() };
   try {
     keep(context, committed, intent, onTrial, actor);
@@ -176,16 +176,14 @@ function checkTimes(confirmWithin: number | null): void {
   );
 }
 
-async function flip(
+async function move(
   context: Context,
   record: SwitchRecord,
   intent: number,
   onTrial: readonly Entry[],
 ): Promise<{ flipMicros: number; familySkewMicros: number; error: null }> {
   try {
-    const choice = planChoice(stateOf(context, withEntries(context.entries, onTrial)));
-    const prepared = await context.kernel.prepareChoice(choice);
-    const { flipMicros, familySkewMicros } = await prepared.commit();
+    const { flipMicros, familySkewMicros } = await flip(context, withEntries(context.entries, onTrial));
     context.events.emit('flip', { micros: flipMicros });
     return { flipMicros, familySkewMicros, error: null };
   } catch (error) {
@@ -201,7 +199,7 @@ async function flip(
 async function fail(context: Context, record: SwitchRecord, intent: number, error: unknown): Promise<void> {
   context.events.emit('outcome', { state: 'failed' });
   try {
-    await (await context.kernel.prepareChoice(planChoice(stateOf(context)))).commit();
+    await flip(context, context.entries);
     const { store } = context;
     const entry = store.write(() => {
       store.saveSwitch({ ...record, endedAt: context.clock.now(), error: messageOf(error) });

@@ -32,10 +32,10 @@ export class Watch {
   }
 
   async #glance(): Promise<void> {
-    const { clock, queue } = this.#context;
+    const { clock, queue, unfinished, unsaved } = this.#context;
     try {
-      if ((await this.#print()) !== this.#seen || clock.now() >= this.#wholeAt)
-        await queue.run(() => this.#repair());
+      const due = clock.now() >= this.#wholeAt || unfinished.length + unsaved.length > 0;
+      if (due || (await this.#print()) !== this.#seen) await queue.run(() => this.#repair());
     } catch (error) {
       this.#context.events.emit('reconcile-failed', { error });
     }
@@ -55,6 +55,7 @@ export class Watch {
     const context = this.#context;
     if (context.down || this.#stopped) return;
     for (const unfinished of [...context.unfinished]) await finish(context, unfinished);
+    const before = await this.#print();
     const pending: Operation[] = [];
     const stop = context.events.on('reconciled', ({ operations }) => pending.push(...operations));
     try {
@@ -62,9 +63,19 @@ export class Watch {
     } finally {
       stop();
     }
-    this.#seen = await this.#print();
+    // What came between the look and now is seen next time; so is what our own repair has changed.
+    this.#seen = pending.length === 0 ? before : '';
     this.#wholeAt = context.clock.now() + WHOLE_MS;
     if (pending.length > 0) this.#tell(pending);
+    this.#save();
+  }
+
+  #save(): void {
+    const { unsaved } = this.#context;
+    for (let next = unsaved[0]; next !== undefined; next = unsaved[0]) {
+      next();
+      unsaved.shift();
+    }
   }
 
   #tell(operations: readonly Operation[]): void {

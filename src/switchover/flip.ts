@@ -1,0 +1,21 @@
+import type { Swap } from '../kernel/kernel.ts';
+import { isNotFound } from '../lib/errors.ts';
+import { planChoice } from '../plan/choice.ts';
+import { applyEntries } from './change.ts';
+import type { Context } from './context.ts';
+import { stateOf } from './context.ts';
+import type { Entries } from './registry.ts';
+
+/**
+ * Fills the idle bank with what these entries say and exchanges it for the active one: the flip. Where somebody has
+ * taken the sets apart, they are put together first; a rollback must not fail for that.
+ */
+export async function flip(context: Context, entries: Entries): Promise<Swap> {
+  const choice = planChoice(stateOf(context, entries));
+  const prepared = await context.kernel.prepareChoice(choice).catch(async (error: unknown) => {
+    if (!isNotFound(error)) throw error;
+    await applyEntries(context, context.entries, true);
+    return context.kernel.prepareChoice(choice);
+  });
+  return prepared.commit();
+}
