@@ -107,6 +107,10 @@ export class FakeKernel extends FakeHost implements Kernel {
     return { flipMicros: 0, familySkewMicros: 0 };
   }
 
+  fingerprint(): Promise<string> {
+    return this.#answer('generation', () => `${this.rulesGeneration} ${this.dump()}`);
+  }
+
   generation(): Promise<number | null> {
     return this.#answer('generation', () => (this.#options.variant === 'nft' ? this.rulesGeneration : null));
   }

@@ -78,6 +78,11 @@ export interface Kernel {
   prepareChoice(choice: Choice): Promise<{ commit(): Promise<Swap> }>;
   /** A number that changes when anybody changes an nf_tables ruleset (NFT_MSG_GETGEN); null where iptables-legacy rules. */
   generation(): Promise<number | null>;
+  /**
+   * Changes when anybody changes rules, sets, links or addresses; made to be asked for twice a second. An element that is
+   * exchanged for another, and a changed sysctl, may go unnoticed: a whole look finds those.
+   */
+  fingerprint(): Promise<string>;
   links(): Promise<LinkInfo[]>;
   /** Tells the neighbours on `link` where `addresses` are now (RFC 5227 announcements, RFC 4861 section 7.2.6). */
   announce(link: string, addresses: readonly Address[]): Promise<void>;

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import type { Clock } from '../lib/clock.ts';
 import { KernelError } from '../lib/errors.ts';
 import type { Address } from '../model/address.ts';
@@ -17,7 +18,7 @@ import { ConntrackClient } from './netlink/conntrack/client.ts';
 import { rulesetGeneration } from './netlink/generation.ts';
 import { IpsetClient } from './netlink/ipset/client.ts';
 import { nameIpsetErrno } from './netlink/ipset/errors.ts';
-import { observe } from './observe.ts';
+import { SET_PREFIX, observe } from './observe.ts';
 
 export interface LinuxKernelOptions {
   readonly variant: Variant;
@@ -27,6 +28,9 @@ export interface LinuxKernelOptions {
   /** Failures of what goes on after its call has returned: announcements. */
   readonly onError: (error: unknown) => void;
 }
+
+/** How long a sum of iptables-legacy's rules is good for; milliseconds. */
+const LEGACY_PRINT_MS = 700;
 
 /** The kernel of the network namespace that this process is in. Opens its sockets when they are first needed. */
 export class LinuxKernel implements Kernel {
@@ -45,6 +49,8 @@ export class LinuxKernel implements Kernel {
   readonly #jumps: readonly WantedJump[];
   readonly #clock: Clock;
   readonly #apply: (operation: Operation) => Promise<void>;
+
+  #legacy: { at: number; print: Promise<string> } = { at: 0, print: Promise.resolve('') };
 
   private constructor({ variant, jumps, clock, onError }: LinuxKernelOptions) {
     this.#iptables = new Iptables(variant);
@@ -81,6 +87,32 @@ export class LinuxKernel implements Kernel {
     return (await this.#iptables.backend()) === 'nft'
       ? rulesetGeneration(this.#connections.generation)
       : null;
+  }
+
+  async fingerprint(): Promise<string> {
+    const [rules, links, addresses, sets] = await Promise.all([
+      this.#rulesPrint(),
+      this.links(),
+      this.#links.addresses(),
+      this.#ipset.heads(SET_PREFIX),
+    ]);
+    return JSON.stringify([rules, links, addresses, sets]);
+  }
+
+  /** iptables-legacy has no generation: what it holds is read and summed up, which costs more and is done less often. */
+  async #rulesPrint(): Promise<string> {
+    const generation = await this.generation();
+    if (generation !== null) return String(generation);
+    const now = this.#clock.now();
+    if (now - this.#legacy.at >= LEGACY_PRINT_MS) this.#legacy = { at: now, print: this.#legacyPrint() };
+    return this.#legacy.print;
+  }
+
+  async #legacyPrint(): Promise<string> {
+    const saved = await Promise.all(([4, 6] as const).map((family) => this.#iptables.save(family)));
+    return createHash('sha256')
+      .update(saved.join().replaceAll(/^#.*|\[\d+:\d+\]/gm, ''))
+      .digest('hex');
   }
 
   async links(): Promise<LinkInfo[]> {

@@ -17,7 +17,7 @@ import { isSetType } from './netlink/ipset/element.ts';
 import { readSysctl } from './sysctl.ts';
 
 /** All sets of ours begin so. */
-const SET_PREFIX = 'dir-';
+export const SET_PREFIX = 'dir-';
 
 interface Parts {
   readonly links: LinkClient;

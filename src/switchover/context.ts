@@ -22,6 +22,8 @@ export interface EngineEvents extends DirectorEvents {
   outcome: { state: 'trial' | 'confirmed' | 'rolled-back' | 'expired' | 'failed' | 'refused' };
   reconciled: { seconds: number; operations: readonly Operation[]; repair: boolean };
   'reconcile-failed': { error: unknown };
+  /** The kernel was looked at and is as it should be. */
+  undisturbed: object;
 }
 
 /** What every verb works with. `entries` and `config` are replaced, never changed in place. */

@@ -76,6 +76,7 @@ export class Engine implements Director {
     this.#watch = new Watch(this.#context);
     this.events.on('reconcile-failed', ({ error }) => this.#setProblem(messageOf(error)));
     this.events.on('reconciled', () => this.#setProblem(null));
+    this.events.on('undisturbed', () => this.#setProblem(null));
   }
 
   /** Takes over what is there: store, kernel, whatever was interrupted. Throws DirectorError; the kernel is untouched then. */

@@ -3,12 +3,17 @@ import type { Operation } from '../model/operation.ts';
 import { applyEntries } from './change.ts';
 import { finish } from './confirm.ts';
 import type { Context } from './context.ts';
-import { journal, publish } from './context.ts';
+import { journal, publish, stateOf } from './context.ts';
 
-/** How often a number is asked for that tells whether anybody changed a rule; milliseconds. */
-const GLANCE_MS = 500;
-/** How often everything is looked at, whatever the number says: sets have none, nor has iptables-legacy. */
+/** How often the kernel is asked whether anybody has changed anything; milliseconds. */
+const GLANCE_MS = 400;
+/** How often everything is looked at, whatever that answer was. */
 const WHOLE_MS = 10_000;
+/** Repairs, or failures, that follow each other within this time are a fight. */
+const FIGHT_MS = 15_000;
+/** After so many of them each next one waits twice as long, up to the longest wait. */
+const PATIENCE = 4;
+const LONGEST_WAIT_MS = 30_000;
 
 /** Notices what others change, and puts it back. */
 export class Watch {
@@ -17,13 +22,16 @@ export class Watch {
   #seen = '';
   #wholeAt = 0;
   #stopped = false;
+  #strikes = 0;
+  #struckAt = 0;
 
   constructor(context: Context) {
     this.#context = context;
   }
 
   start(): void {
-    this.#cancel = this.#context.clock.after(GLANCE_MS, () => void this.#glance());
+    const wait = Math.min(GLANCE_MS * 2 ** Math.max(this.#strikes - PATIENCE, 0), LONGEST_WAIT_MS);
+    this.#cancel = this.#context.clock.after(wait, () => void this.#glance());
   }
 
   stop(): void {
@@ -32,41 +40,54 @@ export class Watch {
   }
 
   async #glance(): Promise<void> {
-    const { clock, queue, unfinished, unsaved } = this.#context;
+    const context = this.#context;
     try {
-      const due = clock.now() >= this.#wholeAt || unfinished.length + unsaved.length > 0;
-      if (due || (await this.#print()) !== this.#seen) await queue.run(() => this.#repair());
+      if (!context.down && (await this.#differs())) await context.queue.run(() => this.#repair());
     } catch (error) {
-      this.#context.events.emit('reconcile-failed', { error });
+      this.#strike();
+      context.events.emit('reconcile-failed', { error });
     }
     if (!this.#stopped) this.start();
   }
 
-  /** Changes when rules do, and when an interface comes, goes, or changes its bridge. */
-  async #print(): Promise<string> {
-    const [generation, links] = await Promise.all([
-      this.#context.kernel.generation(),
-      this.#context.kernel.links(),
-    ]);
-    return `${generation ?? ''}|${links.map(({ name, index, master, up }) => `${name},${index},${master ?? ''},${up ? 1 : 0}`).join(';')}`;
+  /** Whoever changes the same thing again and again is not fought at full speed. */
+  #strike(): void {
+    const now = this.#context.clock.now();
+    this.#strikes = now - this.#struckAt > FIGHT_MS + LONGEST_WAIT_MS ? 1 : this.#strikes + 1;
+    this.#struckAt = now;
+  }
+
+  /** Looking needs no turn in the queue: nobody's switch waits because something else on this host has changed. */
+  async #differs(): Promise<boolean> {
+    const { clock, events, kernel, reconciler, unfinished, unsaved } = this.#context;
+    if (unfinished.length + unsaved.length > 0) return true;
+    const print = await kernel.fingerprint();
+    if (print === this.#seen && clock.now() < this.#wholeAt) return false;
+    const pending = await reconciler.pending(stateOf(this.#context));
+    if (pending.length > 0) return true;
+    // Taken before the look: what came between is another print next time.
+    this.#seen = print;
+    this.#wholeAt = clock.now() + WHOLE_MS;
+    if (clock.now() - this.#struckAt > FIGHT_MS) this.#strikes = 0;
+    events.emit('undisturbed', {});
+    return false;
   }
 
   async #repair(): Promise<void> {
     const context = this.#context;
     if (context.down || this.#stopped) return;
     for (const unfinished of [...context.unfinished]) await finish(context, unfinished);
-    const before = await this.#print();
-    const pending: Operation[] = [];
-    const stop = context.events.on('reconciled', ({ operations }) => pending.push(...operations));
+    const done: Operation[] = [];
+    const stop = context.events.on('reconciled', ({ operations }) => done.push(...operations));
     try {
       await applyEntries(context, context.entries, true);
     } finally {
       stop();
     }
-    // What came between the look and now is seen next time; so is what our own repair has changed.
-    this.#seen = pending.length === 0 ? before : '';
-    this.#wholeAt = context.clock.now() + WHOLE_MS;
-    if (pending.length > 0) this.#tell(pending);
+    if (done.length > 0) {
+      this.#strike();
+      this.#tell(done);
+    }
     this.#save();
   }
 
@@ -80,7 +101,11 @@ export class Watch {
 
   #tell(operations: readonly Operation[]): void {
     const context = this.#context;
-    const text = `put back what somebody else had changed: ${operations.map(({ why }) => why).join('; ')}`;
+    const fight =
+      this.#strikes > PATIENCE
+        ? ` (${this.#strikes} times in a row: somebody changes it again and again; the director waits longer each time)`
+        : '';
+    const text = `put back what somebody else had changed: ${operations.map(({ why }) => why).join('; ')}${fight}`;
     try {
       const details = { operations: operations.map(({ kind, why }) => ({ kind, why })) };
       publish(

@@ -6,7 +6,7 @@ import type { NetlinkConnection } from '../connection.ts';
 import { NetlinkRefusal } from '../errno.ts';
 import { NLM_F_CREATE, NLM_F_EXCL } from '../message.ts';
 import { ADDRESS_FAMILY, AF_UNSPEC } from '../netfilter.ts';
-import { decodeLine, decodeNames, decodeRevision, decodeSets } from './decode.ts';
+import { decodeLine, decodeHeads, decodeNames, decodeRevision, decodeSets } from './decode.ts';
 import type { ListedSet } from './decode.ts';
 import * as encode from './encode.ts';
 import type { Batch } from './encode.ts';
@@ -140,6 +140,14 @@ export class IpsetClient {
       if (set !== null) sets.push(set);
     }
     return sets;
+  }
+
+  /** A line for each set whose name begins with `prefix`; it changes with the set's number of elements. */
+  async heads(prefix: string): Promise<string[]> {
+    const messages = await this.#explained('the sets could not be listed', 'nothing was changed', () =>
+      dumpWhole(this.#connection, encode.commandType('list'), encode.encodeListHeads()),
+    );
+    return decodeHeads(messages).flatMap(({ name, line }) => (name.startsWith(prefix) ? [line] : []));
   }
 
   /** null where it does not exist. */

@@ -108,6 +108,23 @@ function readElement(set: Growing, data: Buffer, now: number): void {
   });
 }
 
+/** What each set in the answer to `encodeListHeads` is, and how many elements it has, in a line. */
+export function decodeHeads(messages: readonly NetlinkMessage[]): { name: string; line: string }[] {
+  return messages.map(({ payload }) => {
+    const found = readAttributes(payload.subarray(NFGEN_HEADER));
+    const { name, type, references } = readHead(
+      readString(required(found, nl.IPSET_ATTR_SETNAME, 'IPSET_ATTR_SETNAME')),
+      found,
+    );
+    const data = readAttributes(required(found, nl.IPSET_ATTR_DATA, 'IPSET_ATTR_DATA'));
+    const elements = data.get(nl.IPSET_ATTR_ELEMENTS);
+    return {
+      name,
+      line: `${name} ${type} ${references} ${elements === undefined ? '' : readU32be(elements)}`,
+    };
+  });
+}
+
 /** The names in the answer to `encodeListNames`. */
 export function decodeNames(messages: readonly NetlinkMessage[]): string[] {
   return messages.map(({ payload }) =>

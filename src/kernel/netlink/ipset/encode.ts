@@ -51,6 +51,11 @@ export function encodeListNames(): Buffer {
   return command((writer) => writer.u32net(nl.IPSET_ATTR_FLAGS, nl.IPSET_FLAG_LIST_SETNAME));
 }
 
+/** Asks for all sets, without their elements. */
+export function encodeListHeads(): Buffer {
+  return command((writer) => writer.u32net(nl.IPSET_ATTR_FLAGS, nl.IPSET_FLAG_LIST_HEADER));
+}
+
 /** Asks for one set, `head` without its elements. */
 export function encodeList(name: string, head: boolean): Buffer {
   return command((writer) => {

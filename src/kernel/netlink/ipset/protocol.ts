@@ -39,6 +39,7 @@ export const IPSET_ATTR_IFACE = 23;
 export const IPSET_ATTR_BYTES = 24;
 export const IPSET_ATTR_PACKETS = 25;
 export const IPSET_ATTR_REFERENCES = 25;
+export const IPSET_ATTR_ELEMENTS = 26;
 
 /** Inside IPSET_ATTR_IP, by family. */
 export const IPSET_ATTR_IPADDR = { 4: 1, 6: 2 } as const;
