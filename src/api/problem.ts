@@ -1,5 +1,5 @@
 import { STATUS_CODES } from 'node:http';
-import { KernelError, Refusal } from '../lib/errors.ts';
+import { DirectorError, KernelError, Refusal } from '../lib/errors.ts';
 import type { Fault, RefusalKind } from '../lib/errors.ts';
 import type { Problem } from './contract.ts';
 import { faultsOf } from './faults.ts';
@@ -40,6 +40,8 @@ export function problemOf(error: unknown, requestId = '-'): ProblemAnswer {
   if (error instanceof HttpError)
     return { ...answer(error.status, error.message, [], error.hint), headers: error.headers };
   if (error instanceof KernelError) return kernelProblem(error);
+  // What the rest of the director says has gone wrong was foreseen, and is for whoever asked.
+  if (error instanceof DirectorError) return answer(503, error.message, [], error.hint);
   return fastifyProblem(error) ?? internalProblem(requestId);
 }
 

@@ -15,7 +15,7 @@ export async function findTrial(context: Context, service: string | undefined): 
   throw failed(
     `${service} is not on trial: ${liveOf(view).domu} (${view.live}) is live, and that is settled.`,
     {
-      hint: '"director status" shows what is on trial.',
+      hint: `To direct everybody to ${view.secondary.domu}: "director switch ${service} --to secondary".`,
     },
   );
 }

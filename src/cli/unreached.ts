@@ -41,6 +41,13 @@ function hintOf(target: Target, code: string | undefined): string {
   if (code === 'EACCES' || code === 'EPERM') {
     return `Become root, or a member of the socket's group: ls -l ${target.path}`;
   }
+  // Somebody tidied up below it: it runs, and nobody reaches it.
+  if (code === 'ENOENT') {
+    return (
+      'Is it running? See: systemctl status dom0-director. If it is, its socket was removed, or is another: give that ' +
+      'one with --socket PATH or $DIRECTOR_SOCKET. A restart makes the socket anew and disturbs no traffic.'
+    );
+  }
   return (
     'Is it running? See: systemctl status dom0-director. ' +
     'Another socket is given with --socket PATH or $DIRECTOR_SOCKET.'

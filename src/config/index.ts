@@ -3,6 +3,7 @@ export { crossCheck } from './cross-check.ts';
 export { describeService } from './describe-service.ts';
 export { formatFaults } from './format-faults.ts';
 export { configSchema } from './host-schema.ts';
+export { parseSource } from './parse-address.ts';
 export { parseConfig } from './parse-config.ts';
 export type { ReadConfig } from './parse-config.ts';
 export { parseService } from './parse-service.ts';

@@ -15,13 +15,18 @@ export const serviceName = z
   .regex(SERVICE_NAME)
   .meta({ description: `Name of the service: ${SERVICE_NAME_RULE}` });
 
+/** The kernel keeps the settings of all interfaces under these names (net/ipv4/devinet.c, sysctl_dev_name_is_allowed). */
+const NO_INTERFACE = ['all', 'default'];
+
 export const interfaceName = (what: string, description: string) =>
   named(
     INTERFACE_NAME,
     what,
     '1 to 15 letters, digits, dots, underscores and hyphens, beginning with a letter or digit',
     { description },
-  );
+  ).refine((name) => !NO_INTERFACE.includes(name), {
+    error: ({ input }) => `${show(input)} is a name that the kernel gives to no interface; write another one`,
+  });
 
 const address = parsed('an IP address', parseUsableAddress, {
   description: 'An IPv4 or IPv6 address',

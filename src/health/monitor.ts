@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import type { Clock } from '../lib/clock.ts';
 import type { HealthReport } from '../model/records.ts';
 import type { Domu, Service } from '../model/service.ts';
@@ -45,6 +46,8 @@ export class HealthMonitor {
 
   constructor(options: { clock: Clock; connect?: Connect }) {
     this.#clock = options.clock;
+    // Every probe under way listens, and what ends gently after it; Node would warn of a leak from the eleventh on.
+    setMaxListeners(0, this.#abort.signal);
     this.#connect = options.connect ?? tcpConnect(options.clock);
   }
 

@@ -133,8 +133,11 @@ export class FakeKernel extends FakeHost implements Kernel {
     this.announcements.push(...addresses.map((address) => ({ link, address })));
   }
 
-  countFlows(mask: number): Promise<Map<number, number>> {
-    return this.#answer('countFlows', () => this.connections.count(mask));
+  countFlows(mask: number, only?: number): Promise<Map<number, number>> {
+    return this.#answer('countFlows', () => {
+      const counts = this.connections.count(mask);
+      return only === undefined ? counts : new Map([...counts].filter(([value]) => value === only));
+    });
   }
 
   async *flows(filter: MarkFilter): AsyncIterable<readonly Flow[]> {

@@ -79,15 +79,15 @@ export interface Kernel {
   /** A number that changes when anybody changes an nf_tables ruleset (NFT_MSG_GETGEN); null where iptables-legacy rules. */
   generation(): Promise<number | null>;
   /**
-   * Changes when anybody changes rules, sets, links or addresses; made to be asked for twice a second. An element that is
-   * exchanged for another, and a changed sysctl, may go unnoticed: a whole look finds those.
+   * Changes when anybody changes rules, sets, links, addresses or one of these sysctls; made to be asked for twice a
+   * second. An element that is exchanged for another may go unnoticed: a whole look finds it.
    */
-  fingerprint(): Promise<string>;
+  fingerprint(sysctls: readonly string[]): Promise<string>;
   links(): Promise<LinkInfo[]>;
   /** Tells the neighbours on `link` where `addresses` are now (RFC 5227 announcements, RFC 4861 section 7.2.6). */
   announce(link: string, addresses: readonly Address[]): Promise<void>;
-  /** Number of flows that are not over (see Flow.closing) for each value of our part of the mark. */
-  countFlows(mask: number): Promise<Map<number, number>>;
+  /** Number of flows that are not over (see Flow.closing) for each value of our part of the mark, or for one alone. */
+  countFlows(mask: number, only?: number): Promise<Map<number, number>>;
   flows(filter: MarkFilter): AsyncIterable<readonly Flow[]>;
   /** Ends the flows with this mark, in the kernel; answers how many there were that were not over. */
   deleteFlows(filter: MarkFilter): Promise<number>;

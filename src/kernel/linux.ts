@@ -19,6 +19,7 @@ import { rulesetGeneration } from './netlink/generation.ts';
 import { IpsetClient } from './netlink/ipset/client.ts';
 import { nameIpsetErrno } from './netlink/ipset/errors.ts';
 import { SET_PREFIX, observe } from './observe.ts';
+import { readSysctl } from './sysctl.ts';
 
 export interface LinuxKernelOptions {
   readonly variant: Variant;
@@ -89,14 +90,15 @@ export class LinuxKernel implements Kernel {
       : null;
   }
 
-  async fingerprint(): Promise<string> {
-    const [rules, links, addresses, sets] = await Promise.all([
+  async fingerprint(sysctls: readonly string[]): Promise<string> {
+    const [rules, links, addresses, sets, settings] = await Promise.all([
       this.#rulesPrint(),
       this.links(),
       this.#links.addresses(),
       this.#ipset.heads(SET_PREFIX),
+      Promise.all(sysctls.map(readSysctl)),
     ]);
-    return JSON.stringify([rules, links, addresses, sets]);
+    return JSON.stringify([rules, links, addresses, sets, settings]);
   }
 
   /** iptables-legacy has no generation: what it holds is read and summed up, which costs more and is done less often. */
@@ -128,8 +130,8 @@ export class LinuxKernel implements Kernel {
     return this.#neighbours.announce(link, addresses);
   }
 
-  countFlows(mask: number): Promise<Map<number, number>> {
-    return this.#conntrack.count(mask);
+  countFlows(mask: number, only?: number): Promise<Map<number, number>> {
+    return this.#conntrack.count(mask, only);
   }
 
   flows(filter: MarkFilter): AsyncIterable<readonly Flow[]> {

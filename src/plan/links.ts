@@ -39,6 +39,8 @@ export const SYSCTL = {
   forward4: 'net/ipv4/ip_forward',
   forward6: 'net/ipv6/conf/all/forwarding',
   accounting: 'net/netfilter/nf_conntrack_acct',
+  /** Never ours to set, but the kernel does with forward4, off and on (linux net/ipv4/devinet.c, inet_forward_change). */
+  redirects4: 'net/ipv4/conf/all/accept_redirects',
 } as const;
 
 /**

@@ -49,7 +49,10 @@ function testers(state: ServiceState, family: Family): SetState {
     .flatMap(({ source, expiresAt }) =>
       halves(source).map((half) => ({ key: formatSource(half), expiresAt })),
     );
-  const unique = new Map(elements.map((element) => [element.key, element]));
+  // Who tests for good and has a lease besides goes on when that ends.
+  const end = ({ expiresAt }: SetElement): number => expiresAt ?? Number.MAX_SAFE_INTEGER;
+  const shortestFirst = elements.toSorted((a, b) => end(a) - end(b));
+  const unique = new Map(shortestFirst.map((element) => [element.key, element]));
   const spec: SetSpec = {
     name: testersSet(state.service.name, family),
     type: 'hash:net',

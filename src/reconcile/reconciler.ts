@@ -83,8 +83,11 @@ export class Reconciler {
   }
 
   async #carryOut(operation: Operation, observed: KernelState): Promise<void> {
-    if (operation.kind === 'sysctl')
-      this.#options.onSysctl(operation.key, observed.sysctls[operation.key] ?? '');
+    if (operation.kind === 'sysctl') {
+      const changing =
+        operation.key === SYSCTL.forward4 ? [operation.key, SYSCTL.redirects4] : [operation.key];
+      for (const key of changing) this.#options.onSysctl(key, observed.sysctls[key] ?? '');
+    }
     await this.#options.kernel.apply(operation);
   }
 

@@ -217,9 +217,9 @@ export class Store {
     return this.#switches("WHERE state = 'trial' ORDER BY seq");
   }
 
-  /** Ended or not: those whose old connections are still to be cut at a time. */
-  draining(since: number): SwitchRecord[] {
-    return this.switches(200).filter(({ drainUntil }) => drainUntil !== null && drainUntil > since);
+  /** Ended or not: those whose old connections are still to be cut at a time, be it past. One that failed has none. */
+  draining(): SwitchRecord[] {
+    return this.switches(200).filter(({ state, drainUntil }) => state !== 'failed' && drainUntil !== null);
   }
 
   #switches(where: string, ...values: unknown[]): SwitchRecord[] {

@@ -39,8 +39,9 @@ export async function change(
   try {
     await applyEntries(context, next, false);
     const records = store.write(() => {
-      for (const entry of changed) store.saveService(toRow(entry));
+      // First: an id that has become free may be a new service's already.
       for (const name of removed) store.removeService(name);
+      for (const entry of changed) store.saveService(toRow(entry));
       store.conclude(intent);
       return save();
     });

@@ -1,13 +1,15 @@
 import { KernelError, messageOf, Refusal } from '../lib/errors.ts';
-import type { SwitchRecord } from '../model/records.ts';
+import type { JournalRecord, SwitchRecord } from '../model/records.ts';
 import { otherSlot } from '../model/state.ts';
 import { applyEntries } from './change.ts';
 import type { Context } from './context.ts';
-import { journal, publish, stateOf, toRow, withEntries } from './context.ts';
+import { journal, stateOf, withEntries } from './context.ts';
 import type { Actor } from './director.ts';
 import { trialEntries } from './end-trial.ts';
 import { flip } from './flip.ts';
+import { confirmedEntry, isDecided } from './registry.ts';
 import type { Entry } from './registry.ts';
+import { saveInTurn, saveRows } from './unsaved.ts';
 
 /**
  * Keeps what is live and exchanges the roles; no packet moves. First the trial is made to last, in one message: from
@@ -72,40 +74,49 @@ export async function exchangeRoles(
   intent: number,
   actor: Actor,
 ): Promise<SwitchRecord> {
-  const onTrial = entries.map((entry) => lasting(entry, record));
-  const confirmed = onTrial.map(confirmedEntry);
   const ended: SwitchRecord = { ...record, state: 'confirmed', endedAt: context.clock.now() };
-  const { store } = context;
-  // The state says so before the rules do: they follow now, or when the daemon is back, in steps that move no packet.
-  const journalled = store.write(() => {
-    store.saveSwitch(ended);
-    for (const entry of confirmed) store.saveService(toRow(entry));
-    return journal(
-      context,
-      'confirm',
-      record.services,
-      actor,
-      `${confirmed.map((entry) => `${entry.service.name} stays on ${entry.slots[entry.primary]}, which is its primary now`).join(', ')}; testing is closed`,
-      { switch: record.id },
-    );
-  });
-  context.entries = withEntries(context.entries, onTrial);
-  const unfinished = { intent, lasting: onTrial, confirmed };
+  const decided = entries.map((entry) => lasting(entry, ended));
+  context.entries = withEntries(context.entries, decided);
+  const unfinished: Unfinished = { intent, services: record.services };
   context.unfinished.push(unfinished);
   context.events.emit('outcome', { state: 'confirmed' });
-  publish(context, journalled);
+  const failures: unknown[] = [];
+  // The state says so before the rules do: they follow now, or when the daemon is back, in steps that move no packet.
+  try {
+    saveInTurn(context, () => saveConfirmed(context, ended, decided, actor));
+  } catch (error) {
+    failures.push(error);
+  }
   try {
     await finish(context, unfinished);
   } catch (error) {
-    throw new KernelError(
-      `the confirm is decided and everybody stays where they are, but the rules could not be changed yet: ${messageOf(error)}`,
-      {
-        cause: error,
-        hint: 'the director goes on trying; /readyz tells when it is done',
-      },
-    );
+    failures.push(error);
   }
+  if (failures.length > 0) throw undone(failures);
   return ended;
+}
+
+function saveConfirmed(
+  context: Context,
+  ended: SwitchRecord,
+  decided: readonly Entry[],
+  actor: Actor,
+): JournalRecord {
+  context.store.saveSwitch(ended);
+  saveRows(context, ended.services);
+  const stay = decided
+    .map(({ service, slots, primary }) => `${service.name} stays on ${slots[otherSlot(primary)]}`)
+    .join(', ');
+  const text = `${stay}, which is its primary now; testing is closed`;
+  return journal(context, 'confirm', ended.services, actor, text, { switch: ended.id });
+}
+
+function undone(failures: readonly unknown[]): KernelError {
+  const reasons = [...new Set(failures.map(messageOf))].join('; ');
+  return new KernelError(
+    `the confirm is decided and everybody stays where they are, but it is not done with yet: ${reasons}`,
+    { cause: failures[0], hint: 'the director goes on trying; /readyz tells when it is done' },
+  );
 }
 
 /** A confirm that the store has, of a director that died before the rules had it all: once more from the pinning on. */
@@ -115,49 +126,42 @@ export async function finishRoles(
   confirmed: readonly Entry[],
   intent: number,
 ): Promise<void> {
-  const lasting = confirmed.map((entry): Entry => ({
-    ...entry,
-    primary: otherSlot(entry.primary),
-    trial: { ...record, confirmBy: null },
-  }));
-  await finish(context, { intent, lasting, confirmed });
+  // Who is on trial by now had its rules, or could not have been switched again.
+  const decided = confirmed
+    .filter(({ trial }) => trial === null)
+    .map((entry) => ({
+      ...lasting(entry, record),
+      primary: otherSlot(entry.primary),
+      generation: entry.generation - 1,
+    }));
+  context.entries = withEntries(context.entries, decided);
+  await finish(context, { intent, services: record.services });
 }
 
 /** A confirm that is decided, and whose roles the rules do not show yet. */
 export interface Unfinished {
   readonly intent: number;
-  readonly lasting: readonly Entry[];
-  readonly confirmed: readonly Entry[];
+  readonly services: readonly string[];
 }
 
 /** May be called again after a failure. */
 export async function finish(context: Context, unfinished: Unfinished): Promise<void> {
-  await pinAndRelease(context, unfinished.lasting, unfinished.confirmed);
+  await pinAndRelease(context, unfinished.services);
   const at = context.unfinished.indexOf(unfinished);
   if (at >= 0) context.unfinished.splice(at, 1);
-  context.store.write(() => context.store.conclude(unfinished.intent));
   context.wake();
+  saveInTurn(context, () => {
+    context.store.conclude(unfinished.intent);
+    return null;
+  });
 }
 
-function confirmedEntry(entry: Entry): Entry {
-  return {
-    ...entry,
-    primary: otherSlot(entry.primary),
-    trial: null,
-    testing: 'closed',
-    pinned: false,
-    generation: entry.generation + 1,
-  };
-}
-
-async function pinAndRelease(
-  context: Context,
-  lasting: readonly Entry[],
-  confirmed: readonly Entry[],
-): Promise<void> {
-  const pinned = lasting.map((entry): Entry => ({ ...entry, pinned: true }));
+/** Of the entries as they are by now: a hold or a tester may have come meanwhile. */
+async function pinAndRelease(context: Context, services: readonly string[]): Promise<void> {
+  const decided = services.flatMap((name) => context.entries.get(name) ?? []).filter(isDecided);
+  const pinned = decided.map((entry): Entry => ({ ...entry, pinned: true }));
   await applyRulesFirst(context, withEntries(context.entries, pinned));
-  context.entries = withEntries(context.entries, confirmed);
+  context.entries = withEntries(context.entries, decided.map(confirmedEntry));
   await applyEntries(context, context.entries, false);
 }
 

@@ -14,7 +14,7 @@ import type { ServiceRow, Store } from '../store/store.ts';
 import type { Unfinished } from './confirm.ts';
 import type { Actor, DirectorEvents } from './director.ts';
 import type { Entries, Entry } from './registry.ts';
-import { toState } from './registry.ts';
+import { confirmedEntry, isDecided, toState } from './registry.ts';
 
 /** What metrics want to know of what happens; told synchronously, must not throw. */
 export interface EngineEvents extends DirectorEvents {
@@ -84,8 +84,10 @@ export function publish(context: Context, ...records: readonly JournalRecord[]):
   for (const record of records) context.events.emit('journal', record);
 }
 
+/** What is kept of it. A confirm that is decided counts here, however far the rules are. */
 export function toRow(entry: Entry): ServiceRow {
-  const { service, id, slots, primary, testing, heldUntil, generation, source, filePrint } = entry;
+  const kept = isDecided(entry) ? confirmedEntry(entry) : entry;
+  const { service, id, slots, primary, testing, heldUntil, generation, source, filePrint } = kept;
   const definition = source === 'api' ? describeService(service) : null;
   return { name: service.name, id, slots, primary, testing, heldUntil, generation, definition, filePrint };
 }

@@ -11,23 +11,23 @@ import { list } from './switch-over.ts';
 const DIRECTOR = { by: 'director' };
 
 /** The next moment at which something ends by itself; null where nothing will. */
-export function nextDeadline({ entries, store, clock }: Context): number | null {
+export function nextDeadline({ entries, store }: Context): number | null {
   const ends = [...entries.values()].flatMap(({ trial, heldUntil, leases }) => [
     trial?.confirmBy ?? null,
     heldUntil,
     ...leases.map(({ expiresAt }) => expiresAt),
   ]);
-  const drains = store.draining(clock.now()).map(({ drainUntil }) => drainUntil);
+  const drains = store.draining().map(({ drainUntil }) => drainUntil);
   const moments = [...ends, ...drains].filter((moment) => moment !== null);
   return moments.length === 0 ? null : moments.reduce((a, b) => Math.min(a, b));
 }
 
 /** What has come to its end by now. The kernel ends it by itself too; this is to tell, and to tidy. */
-export async function passDeadlines(context: Context, since: number): Promise<void> {
+export async function passDeadlines(context: Context): Promise<void> {
   const now = context.clock.now();
   await expireTrials(context, now);
   await endHoldsAndLeases(context, now);
-  await cutDrained(context, since, now);
+  await cutDrained(context, now);
 }
 
 async function expireTrials(context: Context, now: number): Promise<void> {
@@ -39,33 +39,26 @@ async function expireTrials(context: Context, now: number): Promise<void> {
 }
 
 async function endHoldsAndLeases(context: Context, now: number): Promise<void> {
-  const { store } = context;
-  const changed: Entry[] = [];
-  const records: JournalRecord[] = [];
-  store.write(() => {
-    for (const entry of context.entries.values()) {
-      const ended = endOf(context, entry, now);
-      if (ended === null) continue;
-      changed.push(ended.entry);
-      records.push(...ended.records);
-    }
-  });
-  if (changed.length === 0) return;
-  context.entries = withEntries(context.entries, changed);
-  publish(context, ...records);
+  const due = [...context.entries.values()].filter((entry) => hasEnded(entry, now));
+  if (due.length === 0) return;
+  const ended = context.store.write(() => due.map((entry) => endOf(context, entry, now)));
+  context.entries = withEntries(
+    context.entries,
+    ended.map(({ entry }) => entry),
+  );
+  publish(context, ...ended.flatMap(({ records }) => records));
   await applyEntries(context, context.entries, false);
 }
 
-function endOf(
-  context: Context,
-  entry: Entry,
-  now: number,
-): { entry: Entry; records: JournalRecord[] } | null {
+function hasEnded({ heldUntil, leases }: Entry, now: number): boolean {
+  return [heldUntil, ...leases.map(({ expiresAt }) => expiresAt)].some((end) => end !== null && end <= now);
+}
+
+function endOf(context: Context, entry: Entry, now: number): { entry: Entry; records: JournalRecord[] } {
   const { store } = context;
   const name = entry.service.name;
   const over = entry.leases.filter(({ expiresAt }) => expiresAt !== null && expiresAt <= now);
   const released = entry.heldUntil !== null && entry.heldUntil <= now;
-  if (over.length === 0 && !released) return null;
   const next: Entry = {
     ...entry,
     heldUntil: released ? null : entry.heldUntil,
@@ -89,8 +82,8 @@ function endOf(
 }
 
 /** Connections that were given a time to end by themselves have had it. */
-async function cutDrained(context: Context, since: number, now: number): Promise<void> {
-  for (const record of context.store.draining(since).filter(({ drainUntil }) => (drainUntil ?? 0) <= now)) {
+async function cutDrained(context: Context, now: number): Promise<void> {
+  for (const record of context.store.draining().filter(({ drainUntil }) => (drainUntil ?? 0) <= now)) {
     const cut = await cutOld(context, record);
     publish(
       context,

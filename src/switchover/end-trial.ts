@@ -3,22 +3,25 @@ import type { JournalRecord, SwitchRecord } from '../model/records.ts';
 import { otherSlot } from '../model/state.ts';
 import type { Slot } from '../model/state.ts';
 import type { Context } from './context.ts';
-import { journal, publish, toRow, withEntries } from './context.ts';
+import { journal, withEntries } from './context.ts';
 import type { Actor } from './director.ts';
 import { flip } from './flip.ts';
 import { leaveOld } from './flows.ts';
+import { isDecided } from './registry.ts';
 import type { Entry } from './registry.ts';
 import { list, update } from './switch-over.ts';
+import { saveInTurn, saveRows } from './unsaved.ts';
 
 /** The services of a trial that is on. Throws Refusal for a switch that is unknown or has ended. */
 export function trialEntries(context: Context, id: string): { record: SwitchRecord; entries: Entry[] } {
   const record = context.store.switchById(id);
   if (record === null) throw new Refusal('unknown', `there is no switch "${id}"`);
   const entries = [...context.entries.values()].filter(({ trial }) => trial?.id === id);
-  if (record.state !== 'trial' || entries.length === 0) {
+  const state = entries.some(isDecided) ? 'confirmed' : record.state;
+  if (state !== 'trial' || entries.length === 0) {
     throw new Refusal(
       'conflict',
-      `switch ${id} of ${list(record.services)} is ${record.state} already; nothing was changed`,
+      `switch ${id} of ${list(record.services)} is ${state} already; nothing was changed`,
     );
   }
   return { record, entries };
@@ -61,9 +64,9 @@ export async function endTrial(
     .map((entry) => `${entry.service.name} is back on ${entry.slots[entry.primary]}`)
     .join(', ');
   const text = how === 'expired' ? `${went}: nobody confirmed the trial in time` : went;
-  saveOrRetry(context, went, () => {
+  const unsaved = trySave(context, went, () => {
     store.saveSwitch(ended);
-    for (const entry of settled) store.saveService(toRow(entry));
+    saveRows(context, record.services);
     if (intent !== null) store.conclude(intent);
     return journal(context, how === 'expired' ? 'expire' : 'rollback', record.services, actor, text, {
       switch: id,
@@ -76,6 +79,7 @@ export async function endTrial(
     entries.map((entry) => ({ entry, slot: otherSlot(entry.primary) })),
     record.connections,
   );
+  if (unsaved !== null) throw unsaved;
   return update(context, {
     ...ended,
     cut: ended.cut + counts.cut,
@@ -84,13 +88,12 @@ export async function endTrial(
 }
 
 /** The kernel has it, and must not be moved again: what the disk does not take now is written as soon as it does. */
-function saveOrRetry(context: Context, went: string, save: () => JournalRecord): void {
-  const write = (): void => publish(context, context.store.write(save));
+function trySave(context: Context, went: string, save: () => JournalRecord): Refusal | null {
   try {
-    write();
+    saveInTurn(context, save);
+    return null;
   } catch (error) {
-    context.unsaved.push(write);
-    throw new Refusal('unavailable', `${went}, but it could not be written down: ${messageOf(error)}`, {
+    return new Refusal('unavailable', `${went}, but it could not be written down: ${messageOf(error)}`, {
       cause: error,
       hint: 'make room on the disk of the state directory; the director goes on trying to write it. A restart before that would go on with the trial',
     });

@@ -28,7 +28,7 @@ import { recover } from './recover.ts';
 import type { Entry } from './registry.ts';
 import { domuAt, toState } from './registry.ts';
 import { reload } from './reload.ts';
-import { mustFind, switchOver } from './switch-over.ts';
+import { mustFind, probeTargets, switchOver } from './switch-over.ts';
 import { teardown } from './teardown.ts';
 import { enrol, setTesting, unenrol } from './testers.ts';
 import { Watch } from './watch.ts';
@@ -54,10 +54,10 @@ export class Engine implements Director {
   readonly #context: Context;
   readonly #watch: Watch;
   #cancelWake: () => void = () => undefined;
-  #awake = 0;
   #problem: { text: string; since: number } | null = null;
   #since: number;
   #started = false;
+  #stopped = false;
   #counted: { at: number; flows: Promise<Map<number, number>> } | null = null;
 
   constructor(parts: EngineParts) {
@@ -117,7 +117,6 @@ export class Engine implements Director {
       const entry = context.entries.get(name);
       if (entry !== undefined) await adoptSenders(context, entry.service);
     }
-    this.#awake = context.clock.now();
     const text = `the director has started with ${context.entries.size} services`;
     publish(
       context,
@@ -127,6 +126,7 @@ export class Engine implements Director {
 
   /** The kernel stays as it is. */
   async stop(): Promise<void> {
+    this.#stopped = true;
     this.#cancelWake();
     this.#watch.stop();
     this.#context.health.close();
@@ -150,7 +150,8 @@ export class Engine implements Director {
 
   #schedule(): void {
     this.#cancelWake();
-    const next = nextDeadline(this.#context);
+    // What is torn down, or stopped, has nothing to wake up for: its deadlines would all be past for ever.
+    const next = this.#stopped || this.#context.down ? null : nextDeadline(this.#context);
     if (next === null) return;
     this.#cancelWake = this.#context.clock.after(
       Math.max(next - this.#context.clock.now(), 1),
@@ -160,30 +161,36 @@ export class Engine implements Director {
 
   async #wake(): Promise<void> {
     const context = this.#context;
-    const since = this.#awake;
     try {
       await context.queue.run(async () => {
-        const now = context.clock.now();
-        if (!context.down) await passDeadlines(context, since);
-        this.#awake = now;
+        if (!context.down) await passDeadlines(context);
       });
       this.#schedule();
     } catch (error) {
       this.events.emit('reconcile-failed', { error });
-      this.#cancelWake = context.clock.after(1000, () => void this.#wake());
+      if (!this.#stopped) this.#cancelWake = context.clock.after(1000, () => void this.#wake());
     }
   }
 
-  /** Whatever changes something waits for its turn, and does not start once everything was torn down. */
+  /**
+   * Whatever changes something waits for its turn, and does not start once everything was torn down. What has come to
+   * its end meanwhile comes first: the kernel has ended it already.
+   */
   #change<T>(work: () => Promise<T>): Promise<T> {
-    return this.#context.queue.run(() => {
-      if (this.#context.down)
-        throw new Refusal(
-          'unavailable',
-          'the director was torn down and directs nothing; restart it to direct again',
-        );
+    const context = this.#context;
+    return context.queue.run(async () => {
+      this.#refuseDown();
+      await passDeadlines(context).catch((error: unknown) => this.events.emit('reconcile-failed', { error }));
       return work();
     });
+  }
+
+  #refuseDown(): void {
+    if (!this.#context.down) return;
+    throw new Refusal(
+      'unavailable',
+      'the director was torn down and directs nothing; restart it to direct again',
+    );
   }
 
   async services(): Promise<ServiceSnapshot[]> {
@@ -248,8 +255,10 @@ export class Engine implements Director {
     return this.#change(() => remove(this.#context, name, actor, ifMatch));
   }
 
-  switchOver(order: SwitchOrder, actor: Actor): Promise<SwitchRecord> {
-    return this.#change(() => switchOver(this.#context, order, actor));
+  async switchOver(order: SwitchOrder, actor: Actor): Promise<SwitchRecord> {
+    this.#refuseDown();
+    const probed = await probeTargets(this.#context, order);
+    return this.#change(() => switchOver(this.#context, order, actor, probed));
   }
 
   switches({ limit, before }: { limit: number; before?: string | undefined }): SwitchRecord[] {

@@ -26,13 +26,12 @@ const STRAGGLERS_MS = 200;
  */
 export async function leaveOld(
   context: Context,
-  old: readonly { entry: Entry; slot: Slot }[],
+  old: readonly Old[],
   connections: Connections,
 ): Promise<FlowCounts> {
   const names = old.map(({ entry }) => entry.service.name);
   try {
-    let counts = NONE;
-    for (const { entry, slot } of old) counts = add(counts, await leave(context, entry, slot, connections));
+    const counts = await leave(context, old, connections);
     context.clock.after(STRAGGLERS_MS, () => void sweepStragglers(context, old, connections));
     return counts;
   } catch (error) {
@@ -41,34 +40,61 @@ export async function leaveOld(
   }
 }
 
-async function leave(
-  context: Context,
-  entry: Entry,
-  slot: Slot,
-  connections: Connections,
-): Promise<FlowCounts> {
-  const udpFlushed = await end(context, entry, slot, 'udp');
-  if (connections === 'cut') return { kept: 0, cut: await end(context, entry, slot, 'tcp'), udpFlushed };
-  return { kept: await count(context, entry, slot), cut: 0, udpFlushed };
+interface Old {
+  readonly entry: Entry;
+  readonly slot: Slot;
+}
+
+/** So many services are asked about one by one; of more, all flows of the host are counted in one walk. */
+const ONE_BY_ONE = 3;
+
+async function leave(context: Context, old: readonly Old[], connections: Connections): Promise<FlowCounts> {
+  const busy = await busyOf(context, old);
+  let counts = NONE;
+  for (const { entry, slot } of old) {
+    if (busy(entry, slot, 'udp')) {
+      counts = add(counts, { ...NONE, udpFlushed: await end(context, entry, slot, 'udp') });
+    }
+    if (!busy(entry, slot, 'tcp')) continue;
+    const tcp =
+      connections === 'cut'
+        ? { ...NONE, cut: await end(context, entry, slot, 'tcp') }
+        : { ...NONE, kept: await count(context, entry, slot) };
+    counts = add(counts, tcp);
+  }
+  return counts;
+}
+
+type Busy = (entry: Entry, slot: Slot, protocol: Protocol) => boolean;
+
+/** Each question about one mark walks through all flows of the host: with many services they are counted first. */
+async function busyOf(context: Context, old: readonly Old[]): Promise<Busy> {
+  if (old.length <= ONE_BY_ONE) return () => true;
+  const counted = await context.kernel.countFlows(context.config.markMask);
+  return (entry, slot, protocol) => (counted.get(filter(context, entry, slot, protocol).value) ?? 0) > 0;
 }
 
 async function sweepStragglers(
   context: Context,
-  old: readonly { entry: Entry; slot: Slot }[],
+  old: readonly Old[],
   connections: Connections,
 ): Promise<void> {
-  await context.queue
-    .run(async () => {
-      for (const { entry, slot } of old) {
+  try {
+    await context.queue.run(async () => {
+      // Another flip may have made it live again meanwhile.
+      const still = old.filter(({ entry, slot }) => {
         const now = context.entries.get(entry.service.name);
-        // Another flip may have made it live again meanwhile.
-        if (now === undefined || liveSlotOf(now) === slot) continue;
-        await leave(context, entry, slot, connections);
+        return now !== undefined && liveSlotOf(now) !== slot;
+      });
+      const busy = await busyOf(context, still);
+      for (const { entry, slot } of still) {
+        if (busy(entry, slot, 'udp')) await end(context, entry, slot, 'udp');
+        if (connections === 'cut' && busy(entry, slot, 'tcp')) await end(context, entry, slot, 'tcp');
       }
-    })
-    .catch((error: unknown) =>
-      note(context, [], 'late flows of a DomU that was live could not be ended', error),
-    );
+    });
+  } catch (error) {
+    note(context, [], 'late flows of a DomU that was live could not be ended', error);
+  }
 }
 
 export function liveSlotOf({ primary, trial }: Entry): Slot {
@@ -84,10 +110,8 @@ export async function end(context: Context, entry: Entry, slot: Slot, protocol: 
 
 async function count(context: Context, entry: Entry, slot: Slot): Promise<number> {
   if (!uses(entry.service, 'tcp')) return 0;
-  let total = 0;
-  for await (const flows of context.kernel.flows(filter(context, entry, slot, 'tcp')))
-    total += flows.filter(({ closing }) => !closing).length;
-  return total;
+  const { value, mask } = filter(context, entry, slot, 'tcp');
+  return (await context.kernel.countFlows(mask, value)).get(value) ?? 0;
 }
 
 function filter({ config }: Context, { id }: Entry, slot: Slot, protocol: Protocol): MarkFilter {

@@ -42,7 +42,7 @@ async function recoverSwitch(
   const entries = record.services.flatMap((name) => context.entries.get(name) ?? []);
   const there = isOnTrial(entries, observed);
   if (intent.kind === 'switch') {
-    if (there) finishSwitch(interrupted, record, entries);
+    if (there && !isOvertaken(context, intent, record)) finishSwitch(interrupted, record, entries);
     else failSwitch(interrupted, record);
   } else if (intent.kind === 'confirm') {
     if (intent.committed || (there && lasts(record, entries, observed)))
@@ -50,6 +50,15 @@ async function recoverSwitch(
     else dropChange(interrupted);
   } else if (record.state === 'trial') finishEnd(interrupted, record, entries);
   else dropChange(interrupted);
+}
+
+/** What was to be put back when the disk was full may have stayed behind; what is on trial is another switch. */
+function isOvertaken({ store }: Context, { id }: Intent, record: SwitchRecord): boolean {
+  const later = store.intents().filter((other) => other.id > id && other.kind === 'switch');
+  const trials = store.trials().filter((other) => other.id !== record.id);
+  return [...later, ...trials].some(({ services }) =>
+    services.some((name) => record.services.includes(name)),
+  );
 }
 
 function isOnTrial(entries: readonly Entry[], { choice }: KernelState): boolean {
@@ -176,7 +185,9 @@ function dropChange({ context, intent, actor }: Interrupted): void {
 
 /** A trial whose deadline passed without a director: the kernel went back by itself, and the journal learns of it now. */
 function expireMissed(context: Context, record: SwitchRecord): void {
-  const entries = record.services.flatMap((name) => context.entries.get(name) ?? []);
+  const entries = record.services
+    .flatMap((name) => context.entries.get(name) ?? [])
+    .filter(({ trial }) => trial?.id === record.id);
   const missed = record.confirmBy !== null && record.confirmBy <= context.clock.now();
   // Nobody defines its services any more: there is nothing left to confirm.
   if (!missed && entries.length > 0) return;

@@ -2,6 +2,7 @@ import type { Network } from '../model/address.ts';
 import { parseNetwork } from '../model/address.ts';
 import type { SwitchRecord } from '../model/records.ts';
 import type { Domu, Service } from '../model/service.ts';
+import { otherSlot } from '../model/state.ts';
 import type { ServiceState, Slot, Tester, Testing } from '../model/state.ts';
 
 /** A source that somebody enrolled for a time. */
@@ -29,9 +30,29 @@ export interface Entry {
   readonly pinned: boolean;
 }
 
+/** Its confirm cannot be taken back, but the rules do not show the roles yet, so that it is on trial for the kernel. */
+export const isDecided = ({ trial }: Entry): boolean => trial?.state === 'confirmed';
+
+/** What a service is once its trial is confirmed: the roles are exchanged, and the old version is nobody's to test. */
+export function confirmedEntry(entry: Entry): Entry {
+  return {
+    ...entry,
+    primary: otherSlot(entry.primary),
+    trial: null,
+    testing: 'closed',
+    pinned: false,
+    generation: entry.generation + 1,
+  };
+}
+
 export type Entries = ReadonlyMap<string, Entry>;
 
-/** What the kernel should hold for an entry as of `now`: leases and holds that have ended are left out. */
+/** A trial whose deadline has passed has ended, also in the kernel; who notices it first writes it down. */
+function isOver({ confirmBy }: SwitchRecord, now: number): boolean {
+  return confirmBy !== null && confirmBy <= now;
+}
+
+/** What the kernel should hold for an entry as of `now`: what has ended by then is left out. */
 export function toState(entry: Entry, now: number): ServiceState {
   const { service, id, primary, testing, trial, pinned } = entry;
   return {
@@ -41,7 +62,7 @@ export function toState(entry: Entry, now: number): ServiceState {
     primary,
     testing,
     testers: testersOf(entry, now),
-    trial: trial === null ? null : { switchId: trial.id, confirmBy: trial.confirmBy },
+    trial: trial === null || isOver(trial, now) ? null : { switchId: trial.id, confirmBy: trial.confirmBy },
     heldUntil: entry.heldUntil !== null && entry.heldUntil > now ? entry.heldUntil : null,
     pinned,
   };

@@ -34,10 +34,15 @@ export async function reload(context: Context, actor: Actor): Promise<void> {
 
 function refuse(context: Context, file: string, actor: Actor, faults: Refusal['faults']): Refusal {
   const text = `the configuration was not reloaded, everything goes on as before:\n${formatFaults(file, faults)}`;
-  publish(
-    context,
-    context.store.write(() => journal(context, 'reload', [], actor, text, { refused: true })),
-  );
+  try {
+    publish(
+      context,
+      context.store.write(() => journal(context, 'reload', [], actor, text, { refused: true })),
+    );
+  } catch (error) {
+    // Whoever asked is told the faults all the same.
+    context.events.emit('reconcile-failed', { error });
+  }
   return new Refusal('unprocessable', `${file} is wrong; everything goes on as before`, { faults });
 }
 

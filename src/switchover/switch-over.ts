@@ -4,6 +4,7 @@ import { messageOf, Refusal } from '../lib/errors.ts';
 import type { SwitchRecord } from '../model/records.ts';
 import { otherSlot } from '../model/state.ts';
 import type { Slot } from '../model/state.ts';
+import { note } from './change.ts';
 import type { Context } from './context.ts';
 import { journal, publish, toRow, withEntries } from './context.ts';
 import type { Actor, SwitchOrder } from './director.ts';
@@ -24,9 +25,14 @@ import { domuAt } from './registry.ts';
  * Order of a switch: validated; intent on the disk; bank filled; exchanged; trial and journal on the disk; old flows.
  * Whoever dies in between: before the exchange nothing has happened, after it recovery finds the bank and the intent.
  */
-export async function switchOver(context: Context, order: SwitchOrder, actor: Actor): Promise<SwitchRecord> {
+export async function switchOver(
+  context: Context,
+  order: SwitchOrder,
+  actor: Actor,
+  probed: Probed,
+): Promise<SwitchRecord> {
   const entries = orderedEntries(context, order);
-  if (order.force !== true) await refuseUnhealthy(context, entries);
+  if (order.force !== true) refuseUnprobed(entries, probed);
   const record = newRecord(context, order, entries, actor);
   const { store } = context;
   const intent = store.write(() => {
@@ -89,28 +95,54 @@ export function mustFind(context: Context, name: string): Entry {
   return entry;
 }
 
-async function refuseUnhealthy(context: Context, entries: readonly Entry[]): Promise<void> {
-  const reports = await Promise.all(
-    entries.map(async (entry) => {
-      const domu = domuAt(entry, otherSlot(entry.primary));
-      return { entry, domu, report: await context.health.probeNow(entry.service, domu) };
-    }),
-  );
-  const sick = reports.filter(({ report }) => report.status === 'unhealthy');
-  if (sick.length === 0) return;
+/** Which DomU of each service was found fit to be switched to. */
+export type Probed = ReadonlyMap<string, string>;
+
+/** So many at a time are told about one by one; of more, the first sick one is told at once. */
+const TELL_ALL = 8;
+
+/**
+ * Looks at the DomUs that an order wants live. Takes no turn in the queue: a rollback must not wait for somebody else's
+ * dead DomU. Throws Refusal for one that is not healthy, unless the order is forced.
+ */
+export async function probeTargets(context: Context, order: SwitchOrder): Promise<Probed> {
+  const entries = orderedEntries(context, order);
+  if (order.force === true) return new Map();
+  const probes = entries.map((entry) => probeTarget(context, entry, entries.length > TELL_ALL));
+  const reports = await Promise.all(probes);
+  const sick = reports.flatMap(({ sick: text }) => text ?? []);
+  if (sick.length > 0) refuseSick(context, sick.join('; '));
+  return new Map(reports.map(({ service, domu }) => [service, domu]));
+}
+
+async function probeTarget(
+  context: Context,
+  entry: Entry,
+  failFast: boolean,
+): Promise<{ service: string; domu: string; sick: string | null }> {
+  const domu = domuAt(entry, otherSlot(entry.primary));
+  const { status, reason } = await context.health.probeNow(entry.service, domu);
+  const sick = `${domu.name} of ${entry.service.name} is not healthy: ${reason ?? ''}`;
+  if (status === 'unhealthy' && failFast) refuseSick(context, sick);
+  return { service: entry.service.name, domu: domu.name, sick: status === 'unhealthy' ? sick : null };
+}
+
+function refuseSick(context: Context, text: string): never {
   context.events.emit('outcome', { state: 'refused' });
-  throw new Refusal(
-    'conflict',
-    sick
-      .map(
-        ({ entry, domu, report }) =>
-          `${domu.name} of ${entry.service.name} is not healthy: ${report.reason ?? ''}`,
-      )
-      .join('; '),
-    {
-      hint: 'nothing was switched. Mend it, or switch all the same with --force ("force": true)',
-    },
-  );
+  throw new Refusal('conflict', text, {
+    hint: 'nothing was switched. Mend it, or switch all the same with --force ("force": true)',
+  });
+}
+
+/** Roles or definitions have changed between the probe and the order's turn: it meant something else. */
+function refuseUnprobed(entries: readonly Entry[], probed: Probed): void {
+  for (const entry of entries) {
+    const target = entry.slots[otherSlot(entry.primary)];
+    if (probed.get(entry.service.name) === target) continue;
+    throw new Refusal('conflict', `${entry.service.name} has changed meanwhile; nothing was switched`, {
+      hint: 'look at its status, and decide anew',
+    });
+  }
 }
 
 function newRecord(
@@ -268,7 +300,11 @@ function describeMove(entries: readonly Entry[]): string {
 
 /** The counts of flows belong to the record; a failure to write them costs nothing else. */
 export function update(context: Context, record: SwitchRecord): SwitchRecord {
-  context.store.write(() => context.store.saveSwitch(record));
+  try {
+    context.store.write(() => context.store.saveSwitch(record));
+  } catch (error) {
+    note(context, record.services, 'it is done, but how many flows it met could not be written down', error);
+  }
   const entries = record.services.flatMap((name) => {
     const entry = context.entries.get(name);
     return entry?.trial?.id === record.id ? [{ ...entry, trial: record }] : [];

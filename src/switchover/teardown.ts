@@ -5,19 +5,10 @@ import type { Actor } from './director.ts';
 
 /** Takes everything of ours out of the kernel, and puts back the sysctls that we changed and nobody changed since. */
 export async function teardown(context: Context, actor: Actor): Promise<void> {
-  const { store, kernel } = context;
+  const { store } = context;
   await applyEntries(context, new Map(), false);
-  const originals = store.sysctls();
-  const { sysctls } = await kernel.observe({ links: [], sysctls: [...originals.keys()] });
-  for (const [key, original] of originals) {
-    if (original === '' || sysctls[key] === undefined || sysctls[key] === original) continue;
-    await kernel.apply({
-      kind: 'sysctl',
-      key,
-      value: original,
-      why: `${key} was ${original} before the director`,
-    });
-  }
+  // The kernel changes some settings along with others: what it changed by the first pass is seen by the second.
+  for (let pass = 0; pass < 2; pass++) await restoreSysctls(context);
   publish(
     context,
     store.write(() => {
@@ -32,4 +23,18 @@ export async function teardown(context: Context, actor: Actor): Promise<void> {
     }),
   );
   context.down = true;
+}
+
+async function restoreSysctls({ store, kernel }: Context): Promise<void> {
+  const originals = store.sysctls();
+  const { sysctls } = await kernel.observe({ links: [], sysctls: [...originals.keys()] });
+  for (const [key, original] of originals) {
+    if (original === '' || sysctls[key] === undefined || sysctls[key] === original) continue;
+    await kernel.apply({
+      kind: 'sysctl',
+      key,
+      value: original,
+      why: `${key} was ${original} before the director`,
+    });
+  }
 }

@@ -1,9 +1,12 @@
 import { messageOf } from '../lib/errors.ts';
 import type { Operation } from '../model/operation.ts';
+import { SYSCTL } from '../plan/links.ts';
 import { applyEntries } from './change.ts';
 import { finish } from './confirm.ts';
 import type { Context } from './context.ts';
 import { journal, publish, stateOf } from './context.ts';
+import { passDeadlines } from './deadlines.ts';
+import { saveUnsaved } from './unsaved.ts';
 
 /** How often the kernel is asked whether anybody has changed anything; milliseconds. */
 const GLANCE_MS = 400;
@@ -59,12 +62,14 @@ export class Watch {
 
   /** Looking needs no turn in the queue: nobody's switch waits because something else on this host has changed. */
   async #differs(): Promise<boolean> {
-    const { clock, events, kernel, reconciler, unfinished, unsaved } = this.#context;
+    const { clock, events, kernel, reconciler, store, unfinished, unsaved } = this.#context;
     if (unfinished.length + unsaved.length > 0) return true;
-    const print = await kernel.fingerprint();
+    const print = await kernel.fingerprint(Object.values(SYSCTL));
     if (print === this.#seen && clock.now() < this.#wholeAt) return false;
     const pending = await reconciler.pending(stateOf(this.#context));
     if (pending.length > 0) return true;
+    // A disk that takes nothing is told by /readyz before somebody needs it.
+    store.write(() => store.saveMeta('looked-at', String(clock.now())));
     // Taken before the look: what came between is another print next time.
     this.#seen = print;
     this.#wholeAt = clock.now() + WHOLE_MS;
@@ -76,6 +81,7 @@ export class Watch {
   async #repair(): Promise<void> {
     const context = this.#context;
     if (context.down || this.#stopped) return;
+    await passDeadlines(context);
     for (const unfinished of [...context.unfinished]) await finish(context, unfinished);
     const done: Operation[] = [];
     const stop = context.events.on('reconciled', ({ operations }) => done.push(...operations));
@@ -88,15 +94,7 @@ export class Watch {
       this.#strike();
       this.#tell(done);
     }
-    this.#save();
-  }
-
-  #save(): void {
-    const { unsaved } = this.#context;
-    for (let next = unsaved[0]; next !== undefined; next = unsaved[0]) {
-      next();
-      unsaved.shift();
-    }
+    saveUnsaved(context);
   }
 
   #tell(operations: readonly Operation[]): void {

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { afterEach, expect, test } from 'vitest';
 import { problem } from '../../src/api/contract.ts';
 import type { Access } from '../../src/api/context.ts';
-import { KernelError, Refusal } from '../../src/lib/errors.ts';
+import { DirectorError, KernelError, Refusal } from '../../src/lib/errors.ts';
 import type { RefusalKind } from '../../src/lib/errors.ts';
 import { appWith } from './support/api-double.ts';
 import { DirectorDouble } from './support/director-double.ts';
@@ -67,6 +67,16 @@ test('what the kernel refused is 503 with what it said', async () => {
   });
   expect(answer.statusCode).toBe(503);
   expect(problemIn(answer)).toMatchObject({ detail: 'dir-trial could not be swapped: EBUSY', code: 'EBUSY' });
+});
+
+test('what the director found wrong itself is told as it is, with what to do: 503', async () => {
+  const { app, director, log } = await start();
+  const hint = 'does another program change the same rules?';
+  director.fail = new DirectorError('the kernel does not keep what it was given', { hint });
+  const answer = await app.inject({ method: 'DELETE', url: '/v1/services/mail' });
+  expect(answer.statusCode).toBe(503);
+  expect(problemIn(answer)).toMatchObject({ detail: 'the kernel does not keep what it was given', hint });
+  expect(log.lines.filter(({ level }) => level === 'error')).toEqual([]);
 });
 
 test('what nobody foresaw is 500: the log has its stack, the client has not', async () => {

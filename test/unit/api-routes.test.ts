@@ -286,6 +286,17 @@ test.each(['010.1.1.1', '203.0.113.1%2F24', 'mail.example.org', '1.2.3.4%2F33', 
   },
 );
 
+test.each(['0.0.0.0%2F0', '::%2F0', '127.0.0.1', '224.0.0.0%2F24', '::ffff:203.0.113.9'])(
+  '%s is everybody or nobody, and is not enrolled: 422',
+  async (source) => {
+    const { status, json } = await call('PUT', `/v1/services/mail/testers/${source}`, {});
+    expect([status, contract.problem.parse(json).errors[0]?.path]).toEqual([422, '{source}']);
+    expect(director.calls).toEqual([]);
+    // One from before this was refused can still be removed.
+    expect((await call('DELETE', `/v1/services/mail/testers/${source}`)).status).toBe(404);
+  },
+);
+
 test('a lease of no time, or of more than the kernel keeps, is 400', async () => {
   for (const expiresIn of ['0s', '30d', 'never', '']) {
     const { status } = await call('PUT', '/v1/services/mail/testers/203.0.113.9', { expiresIn });

@@ -49,6 +49,13 @@ describe('1: the daemon refused or failed', () => {
     expect(err).toMatch(/not on trial|No service is on trial/);
   });
 
+  it('tells who wants back from a settled service how to get there', async () => {
+    daemon.answer('GET /v1/services/mail', 200, service('mail'));
+    const { code, err } = await run('rollback mail');
+    expect(code).toBe(1);
+    expect(err).toMatch(/everybody to mail-b.*"director switch mail --to secondary"/);
+  });
+
   it.each([
     ['is not JSON', '<html>', 'is not JSON'],
     ['is empty', '', 'not what this version'],

@@ -176,6 +176,13 @@ const FIELDS: readonly Case[] = [
   [MAIL_PORTS, '[{port: 10-19/tcp, to: 65530}]', `${MAIL}.ports[0].to`, 'write to: 65526 or less'],
   [MAIL_PORTS, '[{port: 1-101/tcp, to: 1001}]', `${MAIL}.ports[0].to`, 'ranges of at most 100 ports'],
   ['name: br-mail', 'name: br-mail-is-too-long', `${MAIL}.bridge.name`, "is not a bridge's name; 1 to 15"],
+  [
+    'name: br-mail',
+    'name: all',
+    `${MAIL}.bridge.name`,
+    '"all" is a name that the kernel gives to no interface',
+  ],
+  ['uplink: eth0', 'uplink: default', 'uplink', '"default" is a name that the kernel gives to no interface'],
   ['name: br-mail,', '', `${MAIL}.bridge.name`, "is missing; what is needed is a bridge's name"],
   ['[10.50.0.1/24, ', '[10.50.0.1, ', `${MAIL}.bridge.gateway[0]`, 'such as 10.50.0.1/24'],
   ['[10.50.0.1/24, ', '[10.50.0.1/33, ', `${MAIL}.bridge.gateway[0]`, 'must be 0 to 32'],

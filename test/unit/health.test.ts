@@ -44,6 +44,23 @@ test('every TCP port is tried on the first address of each family, at the port t
   );
 });
 
+test('probes of many ports at once are no leak that Node would warn of', async () => {
+  const warned = vi.fn();
+  process.on('warning', warned);
+  releases.push(() => process.off('warning', warned));
+  const connect: Connect = (_endpoint, { signal }) =>
+    new Promise((resolve) => signal.addEventListener('abort', () => resolve('called off')));
+  const monitor = new HealthMonitor({ clock: new ManualClock(), connect });
+  const looks = Array.from({ length: 8 }, () => {
+    const service = mailService();
+    return monitor.probeNow(service, service.domus[0]);
+  });
+  await new Promise(setImmediate);
+  monitor.close();
+  await Promise.all(looks);
+  expect(warned).not.toHaveBeenCalled();
+});
+
 test('probes are spread over the interval', async () => {
   const { clock, tried } = monitored([mailService('mail'), mailService('ldap')]);
   const counts: number[] = [];

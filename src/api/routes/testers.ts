@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { parseSource } from '../../config/index.ts';
 import { Refusal } from '../../lib/errors.ts';
 import { formatSource, parseNetwork } from '../../model/address.ts';
 import type { Network } from '../../model/address.ts';
@@ -76,7 +77,7 @@ function putTester(app: App, { director }: Api): void {
       },
     },
     async (request, reply) => {
-      const source = networkOf(request.params.source);
+      const source = enrollable(request.params.source);
       const name = knownName(request.params.name);
       const { expiresIn, note } = request.body ?? {};
       const lease = {
@@ -130,4 +131,17 @@ function networkOf(text: string): Network {
   const network = parseNetwork(text);
   if (typeof network !== 'string') return network;
   throw new Refusal('invalid', network, { faults: [{ path: '{source}', message: network }] });
+}
+
+/** Held to the same rules as the file: who enrols everybody has moved everybody, and nothing moves them back. */
+function enrollable(text: string): Network {
+  const network = networkOf(text);
+  const wrong = parseSource(text);
+  if (typeof wrong !== 'string') return network;
+  throw new Refusal('unprocessable', `${wrong}; nobody was enrolled`, {
+    faults: [{ path: '{source}', message: wrong }],
+    ...(network.prefix === 0
+      ? { hint: 'everybody is moved by a switch, which goes back by itself unless it is confirmed' }
+      : {}),
+  });
 }

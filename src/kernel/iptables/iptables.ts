@@ -5,8 +5,11 @@ import { binaryOf } from './binaries.ts';
 import type { Tool, Variant } from './binaries.ts';
 import { INSTALL_HINT, restoreCutShort, restoreFailure, toolFailure } from './failure.ts';
 
-/** Seconds that a tool waits for the lock that all of them share (iptables(8), `-w`). */
-const LOCK_WAIT = '30';
+/**
+ * Seconds that a tool waits for the lock that all of them share (iptables(8), `-w`). Every verb waits as long, a
+ * rollback too, and clients give up after 30 s: whoever holds it must be told of before that.
+ */
+const LOCK_WAIT = '5';
 
 /** iptables-save and iptables-restore, both families. Failures are KernelError with what the tool said. */
 export class Iptables {

@@ -23,12 +23,12 @@ export class ConntrackClient {
 
   /**
    * The number of flows that are not over for each `(mark & mask)` that is not 0, both families. Walks through all
-   * that there are.
+   * that there are; with `only`, those with another mark are left out in the kernel.
    */
-  async count(mask: number): Promise<Map<number, number>> {
+  async count(mask: number, only?: number): Promise<Map<number, number>> {
     let counts = new Map<number, number>();
     await this.#walk(
-      EVERYTHING,
+      only === undefined ? EVERYTHING : encodeMarkFilter({ value: only, mask }),
       () => (counts = new Map<number, number>()),
       (messages) => tally(counts, messages, mask),
       'the flows could not be counted',

@@ -1,0 +1,170 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { KernelError } from '../../src/lib/errors.ts';
+import { ACTOR, Bench, definition, network } from './support/engine-bench.ts';
+import { switchBoth } from './support/engine-verbs.ts';
+
+const MAIL = '192.0.2.25';
+const MINUTE = 60_000;
+const refused = (): KernelError => new KernelError('the kernel says no', { code: 'EIO' });
+
+let bench: Bench;
+beforeEach(async () => {
+  bench = await Bench.open();
+});
+afterEach(() => bench.close());
+
+const mailSwitch = (): ReturnType<typeof bench.engine.switchOver> =>
+  bench.engine.switchOver({ services: ['mail'], to: 'secondary' }, ACTOR);
+
+describe('a confirm that is decided before the rules show it', () => {
+  it('loses nothing of what is changed meanwhile, neither in memory nor over a restart', async () => {
+    const { id } = await mailSwitch();
+    bench.kernel.failNext('rules', refused());
+    await expect(bench.engine.confirm(id, ACTOR)).rejects.toThrow(/is decided/);
+    await bench.engine.hold('mail', 30 * MINUTE, ACTOR);
+    await bench.engine.enrol('mail', network('203.0.113.9'), { expiresIn: null, note: null }, ACTOR);
+    const confirmed = {
+      primary: 'b',
+      testing: 'closed',
+      trial: null,
+      heldUntil: bench.clock.now() + 30 * MINUTE,
+    };
+    await bench.pass(1000);
+    await bench.pass(1000);
+    expect((await bench.snapshot('mail')).state).toMatchObject(confirmed);
+    expect((await bench.snapshot('mail')).state.testers).toHaveLength(2);
+    expect(bench.store.intents()).toEqual([]);
+    await bench.expectKernelIsPlan();
+    await bench.restart();
+    expect((await bench.snapshot('mail')).state).toMatchObject(confirmed);
+    await bench.expectKernelIsPlan();
+  });
+
+  it('moves nobody where the director dies before it is done, whatever was changed meanwhile', async () => {
+    const { id } = await mailSwitch();
+    bench.kernel.failNext('rules', refused());
+    await expect(bench.engine.confirm(id, ACTOR)).rejects.toThrow(/is decided/);
+    await bench.engine.hold('mail', 30 * MINUTE, ACTOR);
+    await bench.restart();
+    expect((await bench.snapshot('mail')).state).toMatchObject({
+      primary: 'b',
+      testing: 'closed',
+      trial: null,
+    });
+    expect(await bench.reached(MAIL)).toBe('10.25.0.3');
+    await bench.expectKernelIsPlan();
+  });
+
+  it('can be neither rolled back nor confirmed again, though the disk has not taken it', async () => {
+    const { id } = await mailSwitch();
+    // The intent and its mark are written; then the disk is full.
+    let writes = 0;
+    bench.fail((_, what) => (what === 'write' && ++writes > 2 ? 'refuse' : undefined));
+    await expect(bench.engine.confirm(id, ACTOR)).rejects.toThrow(/is decided/);
+    await expect(bench.engine.rollback(id, ACTOR)).rejects.toThrow(
+      /is confirmed already|unavailable|conflict|no switch|trial already/,
+    );
+    expect(await bench.reached(MAIL)).toBe('10.25.0.3');
+    bench.fail(() => undefined);
+    await bench.pass(1000);
+    await bench.pass(1000);
+    expect(bench.engine.switchById(id)).toMatchObject({ state: 'confirmed' });
+    await bench.restart();
+    expect((await bench.snapshot('mail')).state.primary).toBe('b');
+    await bench.expectKernelIsPlan();
+  });
+});
+
+describe('a full disk', () => {
+  it('stops no rollback: everybody goes back, stays there, and it is written as soon as there is room', async () => {
+    const { id } = await switchBoth(bench);
+    bench.fail((_, what) => (what === 'write' ? 'refuse' : undefined));
+    await expect(bench.engine.rollback(id, ACTOR)).rejects.toThrow(/could not be written down/);
+    expect(await bench.reached(MAIL)).toBe('10.25.0.2');
+    await bench.pass(20_000);
+    await bench.pass(20_000);
+    expect(await bench.reached(MAIL)).toBe('10.25.0.2');
+    bench.fail(() => undefined);
+    for (let n = 0; n < 4; n++) await bench.pass(60_000);
+    expect(bench.engine.switchById(id)).toMatchObject({ state: 'rolled-back' });
+    await bench.restart();
+    expect(await bench.reached(MAIL)).toBe('10.25.0.2');
+    await bench.expectKernelIsPlan();
+  });
+
+  it('that stops a switch leaves nothing by which a later one is taken for it', async () => {
+    let writes = 0;
+    bench.fail((_, what) => (what === 'write' && ++writes > 1 ? 'refuse' : undefined));
+    await expect(mailSwitch()).rejects.toThrow();
+    expect(await bench.reached(MAIL)).toBe('10.25.0.2');
+    bench.fail(() => undefined);
+    const { id } = await mailSwitch();
+    await bench.restart();
+    expect((await bench.snapshot('mail')).activeSwitch).toMatchObject({ id });
+    expect(bench.store.trials().map((record) => record.id)).toEqual([id]);
+    await bench.expectKernelIsPlan();
+  });
+});
+
+describe('what somebody else changes', () => {
+  it('is put back, and told with what it was', async () => {
+    await switchBoth(bench);
+    const kernel = bench.kernel.dump();
+    const mark = bench.lastJournal();
+    bench.kernel.flushTable(4, 'nat');
+    bench.kernel.flushSet('dir-vips');
+    for (let n = 0; n < 30; n++) await bench.pass(500);
+    expect(bench.kernel.dump()).toBe(kernel);
+    const [repair] = bench.journalAfter(mark);
+    expect(repair).toMatchObject({ kind: 'repair' });
+    expect(repair?.text).toMatch(/dir-vips.*nat|nat.*dir-vips/);
+  });
+
+  it('makes the director unready for as long as it cannot be put back', async () => {
+    bench.kernel.flushTable(4, 'nat');
+    bench.kernel.failNext('rules', refused());
+    await bench.pass(500);
+    await bench.pass(500);
+    for (let n = 0; n < 20; n++) await bench.pass(1000);
+    expect(bench.engine.readiness()).toMatchObject({ ready: true });
+    expect(bench.kindsAfter(0)).toContain('repair');
+    await bench.expectKernelIsPlan();
+  });
+});
+
+describe('a start', () => {
+  const start = async (at: number): Promise<boolean> => {
+    await bench.startWith((n) => (n === at ? 'die' : undefined));
+    return bench.dead;
+  };
+
+  it.each(['with nothing there', 'on trial', 'after a reboot on trial'])(
+    'that dies at any moment is done by the next one: %s',
+    async (how) => {
+      for (let at = 0; ; at++) {
+        bench.close();
+        bench = await Bench.open();
+        if (how !== 'with nothing there') await switchBoth(bench);
+        const state = await bench.state();
+        bench.kill();
+        if (how !== 'on trial') bench.reboot();
+        if (how === 'with nothing there') bench.forget();
+        const dead = await start(at);
+        if (!dead) break;
+        bench.kill();
+        await bench.start();
+        expect(await bench.state()).toEqual(state);
+        await bench.expectKernelIsPlan();
+      }
+    },
+  );
+
+  it('refuses a configuration that does not fit what was defined over the API, and touches nothing', async () => {
+    await bench.engine.define('web', definition('web', 80), ACTOR);
+    bench.kill();
+    const kernel = bench.kernel.dump();
+    bench.configure({ mail: definition('mail', 25), other: definition('other', 80) });
+    await expect(bench.start()).rejects.toThrow(/do not fit together/);
+    expect(bench.kernel.dump()).toBe(kernel);
+  });
+});
