@@ -121,6 +121,10 @@ export const switchRequest = z
     connections: connections.optional(),
     drainFor: durationOrNever.optional(),
     confirmWithin: durationOrNever.optional(),
+    hold: duration.optional().meta({
+      description:
+        'Packets of these services wait while everybody is moved and old connections are cut, for so long at the most',
+    }),
     force: z.boolean().optional().meta({ description: 'Switch although the target is not healthy' }),
     reason: reason.optional(),
   })

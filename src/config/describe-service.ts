@@ -1,6 +1,6 @@
 import { formatNetwork, formatSource } from '../model/address.ts';
 import { formatPort } from '../model/service.ts';
-import type { Port, Service } from '../model/service.ts';
+import type { Outlet, Port, Service } from '../model/service.ts';
 import { formatDuration } from '../lib/duration.ts';
 
 const durationOrNever = (ms: number | null): string => (ms === null ? 'never' : formatDuration(ms));
@@ -8,9 +8,12 @@ const durationOrNever = (ms: number | null): string => (ms === null ? 'never' : 
 const portDefinition = (port: Port): string | { port: string; to: number } =>
   port.target === null ? formatPort(port) : { port: formatPort(port), to: port.target };
 
+const outletDefinition = ({ to, ports }: Outlet): unknown =>
+  ports.length === 0 ? formatSource(to) : { to: formatSource(to), ports: ports.map(formatPort) };
+
 /** The definition that parseService would read this service from, with nothing left to defaults. */
 export function describeService(service: Service): Record<string, unknown> {
-  const { addresses, announce, ports, bridge, domus, testers, admins, cutover, health } = service;
+  const { addresses, announce, ports, bridge, domus, testers, admins, cutover, health, quarantine } = service;
   return {
     addresses: addresses.map(({ text }) => text),
     announce,
@@ -33,5 +36,9 @@ export function describeService(service: Service): Record<string, unknown> {
       every: formatDuration(health.every),
       timeout: formatDuration(health.timeout),
     },
+    // Left out where it is off: a definition reads as it did before there was such a thing.
+    ...(quarantine === null
+      ? {}
+      : { quarantine: quarantine.length === 0 ? true : quarantine.map(outletDefinition) }),
   };
 }

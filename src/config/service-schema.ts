@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { LONGEST_TIMEOUT } from '../lib/duration.ts';
 import { DOMU_NAME, INTERFACE_NAME, SERVICE_NAME } from '../model/service.ts';
-import type { Domu } from '../model/service.ts';
+import type { Domu, Outlet, Port } from '../model/service.ts';
 import { duration, durationOrNever, flag, list, mapping, named, oneOf, parsed } from './fields.ts';
 import { parseGateway, parseSource, parseUsableAddress } from './parse-address.ts';
 import { notAPort, parsePort, PORT_MAX, shiftPort } from './parse-port.ts';
@@ -170,6 +170,40 @@ const health = mapping(
   .prefault({})
   .meta({ description: 'How the director finds out whether a DomU answers' });
 
+const outlet = z
+  .union([
+    parsed('an address or a network', parseSource, {
+      description: 'An address, or a network with its host bits zero',
+      examples: ['10.0.0.53', '10.9.0.0/24'],
+    }).transform((to) => ({ to, ports: [] as Port[] })),
+    mapping(
+      {
+        to: parsed('an address or a network', parseSource, {
+          description: 'An address, or a network with its host bits zero',
+        }),
+        ports: list(portText, 'a list of ports, such as [53/udp, 53/tcp]').min(1, {
+          error: 'is empty; write at least one port, or the network alone for all of them',
+        }),
+      },
+      'where a DomU may connect to',
+    ),
+  ])
+  .meta({ description: 'A network, or one with the ports that may be reached there' });
+
+const quarantine = z
+  .union([
+    z.boolean().transform((on): Outlet[] | null => (on ? [] : null)),
+    list(
+      outlet,
+      'true, false, or a list of what is allowed, such as [10.0.0.53, {to: 10.9.0.0/24, ports: [22/tcp]}]',
+    ),
+  ])
+  .prefault(false)
+  .meta({
+    description:
+      'While a DomU is dark it opens no connections outwards (true), or only those of a list: a cloned mail server delivers nothing twice',
+  });
+
 /** A service's definition, as it stands in the file or in the body of a request; its output is the model's. */
 export const serviceSchema = mapping(
   {
@@ -186,6 +220,7 @@ export const serviceSchema = mapping(
     admins: sources('Who may always reach both DomUs directly'),
     cutover,
     health,
+    quarantine,
   },
   'the definition of a service',
 ).meta({ description: 'A service: what clients reach, and the two DomUs that it can be directed to' });

@@ -46,6 +46,12 @@ export interface HealthCheck {
   readonly timeout: number;
 }
 
+/** Where a quarantined DomU may connect to all the same: a network, and there these ports, or all where none are named. */
+export interface Outlet {
+  readonly to: Network;
+  readonly ports: readonly Port[];
+}
+
 /** A service as somebody defined it, in the file or over the API. */
 export interface Service {
   readonly name: string;
@@ -58,6 +64,8 @@ export interface Service {
   readonly admins: readonly Network[];
   readonly cutover: CutoverDefaults;
   readonly health: HealthCheck;
+  /** While a DomU is dark it opens no connections outwards but to these; null: it may do as it likes. */
+  readonly quarantine: readonly Outlet[] | null;
 }
 
 /** The address of a DomU that connections of this family are directed to. */

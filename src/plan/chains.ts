@@ -1,6 +1,6 @@
 import type { Address, Family, Network } from '../model/address.ts';
 import { encodeMark } from '../model/mark.ts';
-import type { Port, Protocol, Service } from '../model/service.ts';
+import type { Outlet, Port, Protocol, Service } from '../model/service.ts';
 import { directedAddress, familiesOf } from '../model/service.ts';
 import type { DirectorState, ServiceState, Slot } from '../model/state.ts';
 import { liveSlot, otherSlot } from '../model/state.ts';
@@ -16,6 +16,8 @@ export interface FamilyPlan {
   readonly dispatch: Tree<readonly ServicePorts[]>;
   /** Which DomU an address belongs to. */
   readonly guard: Tree<DomuPlace>;
+  /** The same for DomUs that are quarantined while they are dark; null where none is. */
+  readonly quarantine: Tree<DomuPlace> | null;
 }
 
 export interface ServicePorts {
@@ -44,6 +46,8 @@ export interface ServiceChains {
   readonly targets: Readonly<Record<Slot, Target>>;
   /** Whether anybody may open a connection to this DomU's own address. */
   readonly open: Readonly<Record<Slot, 'always' | 'never' | 'in-trial' | 'unless-trial'>>;
+  /** Where a DomU may connect to although it is dark; null: anywhere. */
+  readonly outlets: readonly Outlet[] | null;
 }
 
 /** A DomU as the aim of connections. */
@@ -57,6 +61,9 @@ export interface Target {
 
 export function planChains({ services, markMask }: DirectorState, family: Family): FamilyPlan {
   const used = services.filter(({ service }) => familiesOf(service).includes(family));
+  const quarantined = used
+    .filter(({ service }) => service.quarantine !== null)
+    .flatMap((state) => places(state, family));
   return {
     markMask,
     services: used.map((state) => serviceChains(state, family, markMask)),
@@ -65,6 +72,7 @@ export function planChains({ services, markMask }: DirectorState, family: Family
       family,
       used.flatMap((state) => places(state, family)),
     ),
+    quarantine: quarantined.length === 0 ? null : buildTree(family, quarantined, '='),
   };
 }
 
@@ -87,6 +95,7 @@ function serviceChains(state: ServiceState, family: Family, markMask: number): S
     cases: cases(state, family),
     targets: { a: target('a'), b: target('b') },
     open: { a: openness(state, 'a'), b: openness(state, 'b') },
+    outlets: service.quarantine?.filter(({ to }) => to.family === family) ?? null,
   };
 }
 

@@ -8,7 +8,7 @@ export const testersSet = (service: string, family: Family): string => setName(`
 
 /** Sets that bear one of our names. Somebody else's `dir-backup` is none of them, and is left alone. */
 export function isOurSet(name: string): boolean {
-  return /^dir-((vips|domus|in|out|hairpin|hold)|[a-z][a-z0-9-]{0,15}-testers)6?$/.test(name);
+  return /^dir-((vips|domus|quarantine|in|out|hairpin|hold)|[a-z][a-z0-9-]{0,15}-testers)6?$/.test(name);
 }
 
 /** The one list that every switch exchanges; see Choice. */
@@ -16,15 +16,17 @@ export const CHOICE_SET = 'dir-trial';
 
 export const serviceChain = (service: string): string => `DIR-${service}`;
 export const targetChain = (service: string, slot: Slot): string => `DIR-${service}.${slot}`;
+/** What a DomU may open outwards while it is dark. */
+export const quarantineChain = (service: string, slot: Slot): string => `DIR-OUT-${service}.${slot}`;
 export const guardChain = (service: string, slot: Slot): string => `DIR-FWD-${service}.${slot}`;
 
 const DIGITS = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz';
 
 /**
  * A chain of the tree over addresses, named by its network alone, so that a tree with one more address shares all
- * chains but those on its way. A 1 before the network's bits keeps their number; in base 62 it fits a chain's name.
+ * chains but those on its way. `sign` keeps two trees of one table apart. A 1 before the network's bits keeps their number; in base 62 it fits a chain's name.
  */
-export function treeChain({ family, address, prefix }: Network): string {
+export function treeChain({ family, address, prefix }: Network, sign: '_' | '='): string {
   const length = BigInt(family === 4 ? 32 : 128);
   let value = (1n << BigInt(prefix)) | (toBits({ family, text: address }) >> (length - BigInt(prefix)));
   let digits = '';
@@ -32,5 +34,5 @@ export function treeChain({ family, address, prefix }: Network): string {
     digits = `${DIGITS[Number(value % 62n)] ?? ''}${digits}`;
     value /= 62n;
   }
-  return `DIR-_${digits}`;
+  return `DIR-${sign}${digits}`;
 }

@@ -1,5 +1,5 @@
 import type { Address, Family, Network } from '../model/address.ts';
-import { formatNetwork, formatSource, networkOf } from '../model/address.ts';
+import { FAMILIES, formatNetwork, formatSource, networkOf } from '../model/address.ts';
 import type { SetElement, SetSpec, SetState, SetType } from '../model/kernel-state.ts';
 import type { Service } from '../model/service.ts';
 import type { DirectorState, ServiceState } from '../model/state.ts';
@@ -22,6 +22,7 @@ export function planSets({ services }: DirectorState, family: Family): SetState[
       ),
     ),
     set('domus', family, 'hash:ip', domus),
+    ...quarantined(services, family),
     set('in', family, 'hash:ip', domus, { counters: true }),
     set('out', family, 'hash:ip', domus, { counters: true }),
     set('hairpin', family, 'hash:net,iface', hairpins(services, family)),
@@ -34,6 +35,15 @@ export function planSets({ services }: DirectorState, family: Family): SetState[
     ),
     ...services.filter((state) => hasTesters(state, family)).map((state) => testers(state, family)),
   ];
+}
+
+/** Only where a service is quarantined at all does anybody look this set up. */
+function quarantined(services: readonly ServiceState[], family: Family): SetState[] {
+  const domus = services
+    .filter(({ service }) => service.quarantine !== null)
+    .flatMap(({ service }) => service.domus.flatMap((domu) => domu.addresses));
+  const elements = permanent(domus, family);
+  return elements.length === 0 ? [] : [set('quarantine', family, 'hash:ip', elements)];
 }
 
 /** Only a service whose testing is open and that somebody tests has a set for it, and rules that read it. */
@@ -82,6 +92,20 @@ function hairpins(services: readonly ServiceState[], family: Family): SetElement
         expiresAt: null,
       })),
   );
+}
+
+/** What a hold of these services puts into which sets; the kernel takes it out at `until`. */
+export function holdElements(
+  services: readonly Service[],
+  until: number,
+): { set: SetSpec; elements: SetElement[] }[] {
+  return FAMILIES.flatMap((family) => {
+    const elements = services
+      .flatMap((service) => portKeys(service, family))
+      .map((key) => ({ key, expiresAt: until }));
+    const { name, type, timeouts, counters } = set('hold', family, 'hash:ip,port', [], { timeouts: true });
+    return elements.length === 0 ? [] : [{ set: { name, type, family, timeouts, counters }, elements }];
+  });
 }
 
 function held({ service, heldUntil }: ServiceState, family: Family): SetElement[] {

@@ -30,18 +30,20 @@ const STRIDE = 3;
 export function buildTree<Leaf>(
   family: Family,
   entries: readonly { address: Address; leaf: Leaf }[],
+  sign: '_' | '=' = '_',
 ): Tree<Leaf> {
   const items = entries
     .map(({ address, leaf }) => ({ bits: toBits(address), address, leaf }))
     .sort((a, b) => (a.bits < b.bits ? -1 : a.bits > b.bits ? 1 : 0));
   const chains = new Map<string, Branch<Leaf>[]>();
-  return { root: branches(family, items, chains), chains };
+  return { root: branches(family, items, chains, sign), chains };
 }
 
 function branches<Leaf>(
   family: Family,
   items: readonly Item<Leaf>[],
   chains: Map<string, Branch<Leaf>[]>,
+  sign: '_' | '=',
 ): Branch<Leaf>[] {
   if (items.length <= LINEAR) return items.map(({ address, leaf }) => ({ kind: 'address', address, leaf }));
   return divide(family, items).map((group): Branch<Leaf> => {
@@ -49,8 +51,8 @@ function branches<Leaf>(
     if (group.length === 1 && only !== undefined)
       return { kind: 'address', address: only.address, leaf: only.leaf };
     const network = commonNetwork(family, group);
-    const chain = treeChain(network);
-    chains.set(chain, branches(family, group, chains));
+    const chain = treeChain(network, sign);
+    chains.set(chain, branches(family, group, chains, sign));
     return { kind: 'network', network, chain };
   });
 }

@@ -3,10 +3,11 @@ import type { Jump, TableName } from '../model/kernel-state.ts';
 import { TABLES } from '../model/kernel-state.ts';
 import { jumpsOf } from './layout.ts';
 
-/** A line of a chain's frame: fixed text, or what is generated in its place. */
-export type FrameLine =
+/** A line of a chain's frame: fixed text, or what is generated in its place. `only`: loaded only where this is in use. */
+export type FrameLine = { readonly only: 'quarantine' | null } & (
   | { readonly kind: 'rule'; readonly rule: string }
-  | { readonly kind: 'generated'; readonly what: 'guard' | 'dispatch' };
+  | { readonly kind: 'generated'; readonly what: 'guard' | 'dispatch' | 'quarantine' }
+);
 
 export type Frame = Readonly<Record<TableName, ReadonlyMap<string, readonly FrameLine[]>>>;
 
@@ -35,7 +36,9 @@ export function parseFrame(text: string, file: string): Frame {
   return frame;
 }
 
-function readLine(line: string, chains: Map<string, FrameLine[]>, jumps: Jump[]): boolean {
+function readLine(text: string, chains: Map<string, FrameLine[]>, jumps: Jump[]): boolean {
+  const only = text.startsWith(ONLY_QUARANTINE) ? 'quarantine' : null;
+  const line = only === null ? text : text.slice(ONLY_QUARANTINE.length);
   const chain = /^:(DIR-\S+) - \[0:0\]$/.exec(line)?.[1];
   if (chain !== undefined) {
     chains.set(chain, []);
@@ -47,14 +50,17 @@ function readLine(line: string, chains: Map<string, FrameLine[]>, jumps: Jump[])
   }
   const rule = /^-A (DIR-\S+) (.+)$/.exec(line);
   if (rule?.[1] !== undefined && rule[2] !== undefined)
-    return add(chains, rule[1], { kind: 'rule', rule: rule[2] });
-  const generated = /^@(guard|dispatch) (DIR-\S+?):/.exec(line);
-  if (generated?.[2] === undefined) return false;
+    return add(chains, rule[1], { kind: 'rule', rule: rule[2], only });
+  const generated = /^@(guard|dispatch|quarantine) (DIR-\S+?):/.exec(line);
+  if (generated?.[1] === undefined || generated[2] === undefined) return false;
   return add(chains, generated[2], {
     kind: 'generated',
-    what: generated[1] === 'guard' ? 'guard' : 'dispatch',
+    what: generated[1] as 'guard' | 'dispatch' | 'quarantine',
+    only,
   });
 }
+
+const ONLY_QUARANTINE = '?quarantine ';
 
 function add(chains: Map<string, FrameLine[]>, chain: string, line: FrameLine): boolean {
   const lines = chains.get(chain);

@@ -4,6 +4,7 @@ import type { Jump, TableName } from '../model/kernel-state.ts';
 export const JUMPS: readonly (Jump & { readonly table: TableName })[] = [
   { table: 'filter', chain: 'FORWARD', target: 'DIR-FWD', at: 'first' },
   { table: 'filter', chain: 'FORWARD', target: 'DIR-PASS', at: 'last' },
+  { table: 'filter', chain: 'INPUT', target: 'DIR-OUT', at: 'first' },
   { table: 'raw', chain: 'PREROUTING', target: 'DIR-HOLD', at: 'first' },
   { table: 'raw', chain: 'OUTPUT', target: 'DIR-HOLD', at: 'first' },
   { table: 'mangle', chain: 'FORWARD', target: 'DIR-COUNT', at: 'first' },

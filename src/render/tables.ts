@@ -3,10 +3,10 @@ import { FULL_PREFIX, formatNetwork } from '../model/address.ts';
 import type { TableName, TableState, TableStates } from '../model/kernel-state.ts';
 import { EMPTY_TABLES } from '../model/kernel-state.ts';
 import { hex } from '../model/mark.ts';
-import type { Port, Protocol } from '../model/service.ts';
+import type { Outlet, Port, Protocol } from '../model/service.ts';
 import type { Slot } from '../model/state.ts';
 import type { DomuPlace, FamilyPlan, ServiceChains, ServicePorts, Target } from '../plan/chains.ts';
-import { CHOICE_SET, guardChain, serviceChain, targetChain } from '../plan/names.ts';
+import { CHOICE_SET, guardChain, quarantineChain, serviceChain, targetChain } from '../plan/names.ts';
 import type { Branch, Tree } from '../plan/tree.ts';
 import type { Frame, FrameLine } from './frame.ts';
 import { jumpsOf } from './layout.ts';
@@ -17,27 +17,35 @@ type Chains = ReadonlyMap<string, readonly string[]>;
 export function renderTables(frame: Frame, plan: FamilyPlan | null, family: Family): TableStates {
   if (plan === null) return EMPTY_TABLES;
   const generated = {
-    guard: renderTree(plan.guard, guardLines),
-    dispatch: renderTree(plan.dispatch, dispatchLines),
+    guard: renderTree(plan.guard, matchDestination, guardLines),
+    dispatch: renderTree(plan.dispatch, matchDestination, dispatchLines),
+    quarantine: plan.quarantine === null ? null : renderTree(plan.quarantine, matchSource, quarantineLines),
   };
-  const table = (name: TableName, ...more: Chains[]): TableState => ({
-    chains: new Map([
+  const table = (name: TableName, ...more: Chains[]): TableState => {
+    const chains = new Map([
       ...framed(frame[name], plan.markMask, generated),
-      ...more.flatMap((chains) => [...chains]),
-    ]),
-    jumps: jumpsOf(name),
-  });
+      ...more.flatMap((rendered) => [...rendered]),
+    ]);
+    return { chains, jumps: jumpsOf(name).filter(({ target }) => chains.has(target)) };
+  };
+  const { guard, dispatch, quarantine } = generated;
   return {
     filter: table(
       'filter',
-      generated.guard.chains,
-      new Map(plan.services.flatMap((service) => guardChains(service, family))),
+      guard.chains,
+      quarantine?.chains ?? new Map(),
+      new Map(
+        plan.services.flatMap((service) => [
+          ...guardChains(service, family),
+          ...quarantineChains(service, family),
+        ]),
+      ),
     ),
     raw: table('raw'),
     mangle: table('mangle'),
     nat: table(
       'nat',
-      generated.dispatch.chains,
+      dispatch.chains,
       new Map(plan.services.flatMap((service) => serviceChains(service, plan.markMask))),
     ),
   };
@@ -48,10 +56,14 @@ interface RenderedTree {
   readonly chains: Chains;
 }
 
-function renderTree<Leaf>(tree: Tree<Leaf>, lines: (address: Address, leaf: Leaf) => string[]): RenderedTree {
+function renderTree<Leaf>(
+  tree: Tree<Leaf>,
+  match: (network: Network) => string,
+  lines: (address: Address, leaf: Leaf) => string[],
+): RenderedTree {
   const render = (branch: Branch<Leaf>): string[] =>
     branch.kind === 'network'
-      ? [`${matchDestination(branch.network)}-g ${branch.chain}`]
+      ? [`${match(branch.network)}-g ${branch.chain}`]
       : lines(branch.address, branch.leaf);
   return {
     root: tree.root.flatMap(render),
@@ -59,17 +71,26 @@ function renderTree<Leaf>(tree: Tree<Leaf>, lines: (address: Address, leaf: Leaf
   };
 }
 
+type Generated = Readonly<Record<'guard' | 'dispatch', RenderedTree>> & {
+  readonly quarantine: RenderedTree | null;
+};
+
+/** A chain of which every line is left out is not made at all. */
 function framed(
   chains: ReadonlyMap<string, readonly FrameLine[]>,
   markMask: number,
-  generated: Readonly<Record<'guard' | 'dispatch', RenderedTree>>,
+  generated: Generated,
 ): [string, string[]][] {
-  return [...chains].map(([chain, lines]) => [
-    chain,
-    lines.flatMap((line) =>
-      line.kind === 'rule' ? [line.rule.replaceAll('${MARK}', hex(markMask))] : generated[line.what].root,
-    ),
-  ]);
+  return [...chains].flatMap(([chain, lines]): [string, string[]][] => {
+    const used = lines.filter(({ only }) => only === null || generated[only] !== null);
+    if (used.length === 0) return [];
+    return [[chain, used.flatMap((line) => frameRules(line, markMask, generated))]];
+  });
+}
+
+function frameRules(line: FrameLine, markMask: number, generated: Generated): readonly string[] {
+  if (line.kind === 'generated') return generated[line.what]?.root ?? [];
+  return [line.rule.replaceAll('${MARK}', hex(markMask))];
 }
 
 function dispatchLines(address: Address, services: readonly ServicePorts[]): string[] {
@@ -77,6 +98,10 @@ function dispatchLines(address: Address, services: readonly ServicePorts[]): str
   return services.flatMap(({ service, ports }) =>
     matchPorts(ports).map((match) => `${destination}${match} -g ${serviceChain(service)}`),
   );
+}
+
+function quarantineLines(address: Address, { service, slot }: DomuPlace): string[] {
+  return [`${matchSource(single(address))}-g ${quarantineChain(service, slot)}`];
 }
 
 function guardLines(address: Address, { service, slot }: DomuPlace): string[] {
@@ -124,20 +149,57 @@ function guardChains(service: ServiceChains, family: Family): [string, string[]]
   ]);
 }
 
-function guardRules({ bridge, testers, admins, open }: ServiceChains, slot: Slot, family: Family): string[] {
+function guardRules(service: ServiceChains, slot: Slot, family: Family): string[] {
+  const { bridge, testers, admins, open } = service;
   const sameBridge = `-i ${bridge} -o ${bridge} -j RETURN`;
   if (open[slot] === 'always') return [sameBridge];
-  const inTrial = open[slot] === 'in-trial' ? [`-m set --match-set ${CHOICE_SET} dst -j RETURN`] : [];
-  const unlessTrial =
-    open[slot] === 'unless-trial' ? [`-m set ! --match-set ${CHOICE_SET} dst -j RETURN`] : [];
   return [
     sameBridge,
-    ...inTrial,
-    ...unlessTrial,
+    ...matchOpen(service, slot, 'dst'),
     ...(testers === null ? [] : [`-m set --match-set ${testers} src -j RETURN`]),
     ...admins.map((network) => `${matchSource(network)}-j RETURN`),
-    `-j REJECT --reject-with ${family === 4 ? 'icmp-admin-prohibited' : 'icmp6-adm-prohibited'}`,
+    reject(family),
   ];
+}
+
+/** Returns what is of the live DomU; the choice list says which that is while there is a trial. */
+function matchOpen({ open }: ServiceChains, slot: Slot, side: 'src' | 'dst'): string[] {
+  if (open[slot] === 'in-trial') return [`-m set --match-set ${CHOICE_SET} ${side} -j RETURN`];
+  return open[slot] === 'unless-trial' ? [`-m set ! --match-set ${CHOICE_SET} ${side} -j RETURN`] : [];
+}
+
+const reject = (family: Family): string =>
+  `-j REJECT --reject-with ${family === 4 ? 'icmp-admin-prohibited' : 'icmp6-adm-prohibited'}`;
+
+/** What a DomU may open outwards while it is dark; nothing but this is asked of it when it is live. */
+function quarantineChains(service: ServiceChains, family: Family): [string, string[]][] {
+  if (service.outlets === null) return [];
+  return (['a', 'b'] as const).map((slot) => [
+    quarantineChain(service.name, slot),
+    quarantineRules(service, service.outlets ?? [], slot, family),
+  ]);
+}
+
+function quarantineRules(
+  service: ServiceChains,
+  outlets: readonly Outlet[],
+  slot: Slot,
+  family: Family,
+): string[] {
+  const { bridge, open } = service;
+  const sameBridge = `-i ${bridge} -o ${bridge} -j RETURN`;
+  if (open[slot] === 'always') return [sameBridge];
+  return [sameBridge, ...matchOpen(service, slot, 'src'), ...outlets.flatMap(outletRules), reject(family)];
+}
+
+/** By what the DomU asked for: a service's address is a DomU's by the time that a packet is forwarded. */
+function outletRules({ to, ports }: Outlet): string[] {
+  const network = to.prefix === FULL_PREFIX[to.family] ? to.address : formatNetwork(to);
+  const asked = to.prefix === 0 ? '' : ` --ctorigdst ${network}`;
+  if (ports.length === 0) return [asked === '' ? '-j RETURN' : `-m conntrack${asked} -j RETURN`];
+  return ports.map(
+    (port) => `-p ${port.protocol} -m conntrack${asked} --ctorigdstport ${range(port)} -j RETURN`,
+  );
 }
 
 /** A multiport match takes 15 ports, and a range counts as two (iptables-extensions(8)). */

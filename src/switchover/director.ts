@@ -19,6 +19,8 @@ export interface SwitchOrder {
   readonly drainFor?: number | null | undefined;
   readonly confirmWithin?: number | null | undefined;
   readonly force?: boolean | undefined;
+  /** Packets wait while everybody is moved and old connections are ended: for this long at the most. Milliseconds. */
+  readonly hold?: number | undefined;
 }
 
 export interface WhoamiRow {

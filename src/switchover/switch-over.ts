@@ -4,6 +4,7 @@ import { messageOf, Refusal } from '../lib/errors.ts';
 import type { SwitchRecord } from '../model/records.ts';
 import { otherSlot } from '../model/state.ts';
 import type { Slot } from '../model/state.ts';
+import { whileHeld } from './brief-hold.ts';
 import { note } from './change.ts';
 import type { Context } from './context.ts';
 import { journal, publish, toRow, withEntries } from './context.ts';
@@ -46,6 +47,17 @@ export async function switchOver(
       switchId: record.id,
     });
   });
+  const carryOut = (): Promise<SwitchRecord> => moveEverybody(context, record, intent, entries, actor);
+  return order.hold === undefined ? carryOut() : whileHeld(context, entries, order.hold, carryOut);
+}
+
+async function moveEverybody(
+  context: Context,
+  record: SwitchRecord,
+  intent: number,
+  entries: readonly Entry[],
+  actor: Actor,
+): Promise<SwitchRecord> {
   const onTrial = entries.map((entry): Entry => ({
     ...entry,
     trial: record,
@@ -153,10 +165,11 @@ function newRecord(
 ): SwitchRecord {
   const now = context.clock.now();
   const defaults = strictest(entries);
-  const connections = order.connections ?? defaults.connections;
+  const connections = order.hold === undefined ? (order.connections ?? defaults.connections) : 'cut';
   const drainFor = order.drainFor === undefined ? defaults.drainFor : order.drainFor;
   const confirmWithin = order.confirmWithin === undefined ? defaults.confirmWithin : order.confirmWithin;
   checkTimes(confirmWithin);
+  checkHold(order);
   return {
     id: `sw-${now.toString(36)}-${randomBytes(3).toString('hex')}`,
     services: entries.map(({ service }) => service.name),
@@ -195,6 +208,24 @@ function strictest(entries: readonly Entry[]): Entry['service']['cutover'] {
     drainFor: shortest(defaults.map(({ drainFor }) => drainFor)),
     confirmWithin: shortest(defaults.map(({ confirmWithin }) => confirmWithin)),
   };
+}
+
+function checkHold({ hold, connections }: SwitchOrder): void {
+  if (hold === undefined) return;
+  if (connections === 'drain') {
+    throw new Refusal(
+      'unprocessable',
+      'a switch with a hold ends open connections: those that drain would go on writing to the old DomU after the new one is live',
+      {
+        faults: [{ path: '/connections', message: 'must be "cut", or left out, where there is a hold' }],
+        hint: 'nothing was switched. Leave out the hold, or let connections be cut',
+      },
+    );
+  }
+  if (hold > 0 && hold <= LONGEST_TIMEOUT) return;
+  throw new Refusal('invalid', 'a hold lasts from 1ms to 24d', {
+    faults: [{ path: '/hold', message: 'must be from 1ms to 24d' }],
+  });
 }
 
 function checkTimes(confirmWithin: number | null): void {

@@ -43,6 +43,18 @@ const cases: Record<string, DirectorState> = {
       ],
     }),
   ),
+  'quarantined while dark, with a list of what is allowed': director(
+    stateFor(
+      mail({
+        quarantine: [
+          '10.0.0.53',
+          '2001:db8::53',
+          { to: '10.9.0.0/24', ports: ['22/tcp', '8000-8009/tcp', '53/udp'] },
+          { to: '2001:db8:9::/48', ports: ['22/tcp'] },
+        ],
+      }),
+    ),
+  ),
   'two services on one address, IPv4 alone': director(
     stateFor(
       mail({

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { json, problems } from '../answers.ts';
 import type { Api, App } from '../context.ts';
 import { endRequest, switchRequest, switchView as switchSchema } from '../contract.ts';
-import { boundedOrNever, keptOrNever } from '../durations.ts';
+import { boundedOrNever, keptDuration, keptOrNever } from '../durations.ts';
 import { actorOf } from '../names.ts';
 import { once, switchLocation } from '../once.ts';
 import { limit, linkNext } from '../paging.ts';
@@ -35,10 +35,11 @@ function postSwitch(app: App, api: Api): void {
     },
     (request, reply) =>
       once(api, request, reply, async () => {
-        const { drainFor, confirmWithin, reason, ...order } = request.body;
+        const { drainFor, confirmWithin, hold, reason, ...order } = request.body;
         const times = {
           drainFor: boundedOrNever(drainFor, 'drainFor'),
           confirmWithin: keptOrNever(confirmWithin, 'confirmWithin'),
+          hold: hold === undefined ? undefined : keptDuration(hold, 'hold'),
         };
         const record = await api.director.switchOver({ ...order, ...times }, actorOf(request, reason));
         return { status: 201, body: switchView(record), location: switchLocation(record.id) };

@@ -1,7 +1,7 @@
 import { Option } from 'commander';
 import { switchView } from '../../api/contract.ts';
 import type { SwitchRequest } from '../../api/contract.ts';
-import { collectServices, parseDurationOrNever, parseReason } from '../arguments.ts';
+import { collectServices, parseDurationOrNever, parseDurationText, parseReason } from '../arguments.ts';
 import type { Context } from '../context.ts';
 import { failed } from '../failure.ts';
 import { viewsAfter } from '../services.ts';
@@ -27,6 +27,11 @@ export function addSwitch(shell: Shell): void {
       '--confirm-within <duration>',
       'go back by itself unless confirmed by then: 10m, or never',
       parseDurationOrNever,
+    )
+    .option(
+      '--hold <duration>',
+      'let packets wait while everybody is moved and old connections are cut, for so long at the most: 5s',
+      parseDurationText,
     )
     .option('--force', 'although the DomU is not healthy')
     .option('--reason <text>', 'why, for the journal', parseReason)

@@ -59,6 +59,7 @@ export function mailService(name = 'mail'): Service {
     testers: [network('198.51.100.7')],
     admins: [],
     cutover: { connections: 'drain', drainFor: null, confirmWithin: 600_000 },
+    quarantine: null,
     health: { check: 'tcp', every: 5000, timeout: 1000 },
   };
 }
