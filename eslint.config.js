@@ -8,6 +8,7 @@ export default tseslint.config(
       'node_modules/**',
       '*.config.js',
       '.ci/**',
+      '**/*.mjs',
       '.dependency-cruiser.cjs',
     ],
   },
