@@ -1,31 +1,11 @@
 import { KernelError } from '../lib/errors.ts';
 import type { Choice, SetElement, SetSpec } from '../model/kernel-state.ts';
+import { ACTIVE_LIST, BANKS, bankNames, bankSets, CHOICE_SETS, IDLE_LIST, otherBank } from './banks.ts';
+import type { Bank } from './banks.ts';
 import type { Swap } from './kernel.ts';
 import type { IpsetClient, ListedSet } from './netlink/ipset/client.ts';
 
-/** The list that the rules read, and the one that it is exchanged with. */
-const ACTIVE_LIST = 'dir-trial';
-const IDLE_LIST = 'dir-trial-next';
 const LISTS = [ACTIVE_LIST, IDLE_LIST] as const;
-
-type Bank = 'x' | 'y';
-const BANKS: readonly Bank[] = ['x', 'y'];
-const otherBank = (bank: Bank): Bank => (bank === 'x' ? 'y' : 'x');
-
-function setsOf(bank: Bank): SetSpec[] {
-  const common = { timeouts: true, counters: false };
-  return [
-    { name: `dir-trial-${bank}`, type: 'hash:ip,port', family: 4, ...common },
-    { name: `dir-trial6-${bank}`, type: 'hash:ip,port', family: 6, ...common },
-    { name: `dir-dark-${bank}`, type: 'hash:ip', family: 4, ...common },
-    { name: `dir-dark6-${bank}`, type: 'hash:ip', family: 6, ...common },
-  ];
-}
-
-const namesOf = (bank: Bank): string[] => setsOf(bank).map(({ name }) => name);
-
-/** Every set that belongs to the choice; none of them is among the plan's sets. */
-export const CHOICE_SETS: ReadonlySet<string> = new Set([...LISTS, ...BANKS.flatMap(namesOf)]);
 
 /** What the active list says; null where the choice is not whole: a set or list is missing, or a list holds no bank. */
 export function choiceIn(listed: readonly ListedSet[]): Choice | null {
@@ -33,7 +13,7 @@ export function choiceIn(listed: readonly ListedSet[]): Choice | null {
   const active = bankIn(sets.get(ACTIVE_LIST));
   if (active === null || bankIn(sets.get(IDLE_LIST)) !== otherBank(active)) return null;
   if (![...CHOICE_SETS].every((name) => sets.has(name))) return null;
-  const elements = namesOf(active).flatMap((name) => sets.get(name)?.elements ?? []);
+  const elements = bankNames(active).flatMap((name) => sets.get(name)?.elements ?? []);
   return { elements: elements.map(({ key, expiresAt }) => ({ key, expiresAt })) };
 }
 
@@ -44,23 +24,27 @@ function bankIn(list: ListedSet | null | undefined): Bank | null {
 }
 
 const countOf = (bank: Bank, members: readonly string[]): number =>
-  namesOf(bank).filter((name) => members.includes(name)).length;
+  bankNames(bank).filter((name) => members.includes(name)).length;
 
 /**
  * Makes the lists and banks, or what is missing of them. The bank that packets meet stays it, with what is in it;
  * where somebody has emptied the list, that is the one which the idle list does not hold.
  */
 export async function createChoice(ipset: IpsetClient): Promise<void> {
-  for (const spec of BANKS.flatMap(setsOf)) await ipset.create(spec);
-  for (const list of LISTS) await ipset.createList(list, setsOf('x').length);
+  for (const spec of BANKS.flatMap(bankSets)) await ipset.create(spec);
+  for (const list of LISTS) await ipset.createList(list, bankSets('x').length);
   const [active, idle] = await Promise.all(LISTS.map(async (list) => membersOf(ipset, list)));
   const bank = standingBank(active ?? [], idle ?? []);
-  await setMembers(ipset, ACTIVE_LIST, active ?? [], namesOf(bank));
-  await setMembers(ipset, IDLE_LIST, idle ?? [], namesOf(otherBank(bank)));
+  await setMembers(ipset, ACTIVE_LIST, active ?? [], bankNames(bank));
+  await setMembers(ipset, IDLE_LIST, idle ?? [], bankNames(otherBank(bank)));
 }
 
 const membersOf = async (ipset: IpsetClient, list: string): Promise<readonly string[]> =>
   (await ipset.get(list, 0))?.members ?? [];
+
+/** Which bank packets meet: exchanged lists are as long as before, so their heads do not tell. */
+export const activeMembers = (ipset: IpsetClient): Promise<readonly string[]> =>
+  membersOf(ipset, ACTIVE_LIST);
 
 function standingBank(active: readonly string[], idle: readonly string[]): Bank {
   const votes = (bank: Bank): number => 5 * countOf(bank, active) + countOf(otherBank(bank), idle);
@@ -92,7 +76,7 @@ export async function prepareChoice(
   { elements }: Choice,
   now: number,
 ): Promise<{ commit(): Promise<Swap> }> {
-  const specs = setsOf(await idleBank(ipset));
+  const specs = bankSets(await idleBank(ipset));
   const swap = ipset.prepareSwap(ACTIVE_LIST, IDLE_LIST);
   const filled = specs.flatMap((spec) => {
     const own = elements.filter((element) => belongs(element, spec));

@@ -6,7 +6,7 @@ import type { Choice, KernelState } from '../model/kernel-state.ts';
 import type { Operation } from '../model/operation.ts';
 import { Neighbours } from './announce.ts';
 import { applier } from './apply.ts';
-import { prepareChoice } from './choice.ts';
+import { activeMembers, prepareChoice } from './choice.ts';
 import { missingParts } from './host.ts';
 import type { Variant } from './iptables/binaries.ts';
 import { Iptables } from './iptables/iptables.ts';
@@ -91,14 +91,15 @@ export class LinuxKernel implements Kernel {
   }
 
   async fingerprint(sysctls: readonly string[]): Promise<string> {
-    const [rules, links, addresses, sets, settings] = await Promise.all([
+    const [rules, links, addresses, sets, choice, settings] = await Promise.all([
       this.#rulesPrint(),
-      this.links(),
+      this.#links.links(),
       this.#links.addresses(),
       this.#ipset.heads(SET_PREFIX),
+      activeMembers(this.#ipset),
       Promise.all(sysctls.map(readSysctl)),
     ]);
-    return JSON.stringify([rules, links, addresses, sets, settings]);
+    return JSON.stringify([rules, links, addresses, sets, choice, settings]);
   }
 
   /** iptables-legacy has no generation: what it holds is read and summed up, which costs more and is done less often. */

@@ -3,7 +3,8 @@ import { EMPTY_TABLES } from '../model/kernel-state.ts';
 import type { BridgeState, KernelState, LinkAddress, SetState, TableStates } from '../model/kernel-state.ts';
 import type { SetType } from '../model/kernel-state.ts';
 import type { Family } from '../model/address.ts';
-import { CHOICE_SETS, choiceIn } from './choice.ts';
+import { CHOICE_SETS } from './banks.ts';
+import { choiceIn } from './choice.ts';
 import type { Iptables } from './iptables/iptables.ts';
 import { parseSave } from './iptables/parse-save.ts';
 import type { WantedJump } from './iptables/parse-save.ts';
@@ -12,6 +13,7 @@ import { isOurBridge } from './links/client.ts';
 import type { LinkClient } from './links/client.ts';
 import { OUR_METRIC } from './links/codec.ts';
 import type { AddressRecord, LinkRecord } from './links/codec.ts';
+import { needsHairpin } from './links/hairpin.ts';
 import type { IpsetClient, ListedSet } from './netlink/ipset/client.ts';
 import { isSetType } from './netlink/ipset/element.ts';
 import { readSysctl } from './sysctl.ts';
@@ -29,17 +31,18 @@ interface Parts {
 
 /** What there is of ours, wherever it is, and what `scope` asks for. Changes nothing. */
 export async function observe(parts: Parts, scope: Scope): Promise<KernelState> {
-  const [links, addresses, listed, ipv4, ipv6, sysctls] = await Promise.all([
+  const [links, addresses, listed, ipv4, ipv6, sysctls, hairpin] = await Promise.all([
     parts.links.links(),
     parts.links.addresses(),
     parts.ipset.list(SET_PREFIX, parts.now()),
     tablesOf(parts, 4),
     tablesOf(parts, 6),
     sysctlsOf(scope.sysctls),
+    needsHairpin(),
   ]);
   const inScope = new Set(scope.links);
   return {
-    bridges: bridgesIn(links, inScope),
+    bridges: bridgesIn(links, inScope, hairpin),
     addresses: addressesIn(links, addresses, inScope),
     sets: listed.filter(isPlain).map(stateOf),
     choice: choiceIn(listed),
@@ -59,14 +62,20 @@ async function tablesOf({ iptables, jumps }: Parts, family: Family): Promise<Tab
   }
 }
 
-function bridgesIn(links: readonly LinkRecord[], inScope: ReadonlySet<string>): BridgeState[] {
+function bridgesIn(
+  links: readonly LinkRecord[],
+  inScope: ReadonlySet<string>,
+  hairpin: boolean,
+): BridgeState[] {
   return links
     .filter((link) => link.kind === 'bridge' && (inScope.has(link.name) || isOurBridge(link)))
     .map((bridge) => ({
       name: bridge.name,
       ours: isOurBridge(bridge),
       up: bridge.up,
-      members: links.filter(({ masterIndex }) => masterIndex === bridge.index).map(({ name }) => name),
+      members: links
+        .filter((link) => link.masterIndex === bridge.index && (link.hairpin || !hairpin))
+        .map(({ name }) => name),
     }));
 }
 

@@ -17,7 +17,10 @@ export interface BridgeState {
   /** Observed: whether we made it (it bears our alias). Desired: always true. */
   readonly ours: boolean;
   readonly up: boolean;
-  /** Interfaces on this bridge. Desired ones that do not exist are not an error: a DomU may be down. */
+  /**
+   * Interfaces on this bridge. Desired ones that do not exist are not an error: a DomU may be down. Observed: without
+   * those that lack hairpin mode where they need it, because iptables sees what crosses bridges.
+   */
   readonly members: readonly string[];
 }
 

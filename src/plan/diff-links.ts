@@ -51,7 +51,7 @@ function diffMembers(bridge: BridgeState, observed: KernelState): Operation[] {
       kind: 'member-add',
       bridge: bridge.name,
       link,
-      why: `${link} is not on ${bridge.name}`,
+      why: `${link} is not on ${bridge.name}, or lacks hairpin mode there`,
     }));
 }
 

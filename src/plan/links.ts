@@ -44,6 +44,15 @@ export const SYSCTL = {
 } as const;
 
 /**
+ * Whether iptables sees what crosses a bridge: 0 or 1, absent without br_netfilter, which others load when they need
+ * it (Docker does). Never ours to set; the bridges' ports depend on it.
+ */
+export const BRIDGE_NETFILTER = [
+  'net/bridge/bridge-nf-call-iptables',
+  'net/bridge/bridge-nf-call-ip6tables',
+] as const;
+
+/**
  * A host that takes its routes from router advertisements would lose them once it forwards: such an uplink needs 2
  * (linux Documentation/networking/ip-sysctl.rst, accept_ra). One that is 0 stays 0.
  */

@@ -1,4 +1,5 @@
 import { messageOf } from '../lib/errors.ts';
+import type { Operation } from '../model/operation.ts';
 import type { JournalRecord } from '../model/records.ts';
 import type { Context } from './context.ts';
 import { publish, stateOf, toRow, withEntries } from './context.ts';
@@ -65,11 +66,19 @@ async function undo(context: Context, intent: number): Promise<void> {
   }
 }
 
-/** Makes the kernel what these entries say. `repair`: nobody asked for a change, so somebody else made one. */
-export async function applyEntries(context: Context, entries: Entries, repair: boolean): Promise<void> {
+/**
+ * Makes the kernel what these entries say; answers what had to be done. `repair`: nobody asked for a change, so
+ * somebody else made one.
+ */
+export async function applyEntries(
+  context: Context,
+  entries: Entries,
+  repair: boolean,
+): Promise<readonly Operation[]> {
   try {
     const { operations, seconds } = await context.reconciler.apply(stateOf(context, entries));
     context.events.emit('reconciled', { operations, seconds, repair });
+    return operations;
   } catch (error) {
     context.events.emit('reconcile-failed', { error });
     throw error;

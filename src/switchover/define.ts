@@ -120,7 +120,7 @@ function printInFile({ config }: Context, name: string): string | null {
 export async function settleFlows(context: Context, old: Entry | undefined, entry: Entry): Promise<void> {
   try {
     if (old !== undefined) await endMoved(context, old, entry);
-    await adoptSenders(context, entry.service);
+    await adoptSenders(context, [entry.service]);
   } catch (error) {
     note(
       context,

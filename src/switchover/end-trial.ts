@@ -67,7 +67,6 @@ export async function endTrial(
   const unsaved = trySave(context, went, () => {
     store.saveSwitch(ended);
     saveRows(context, record.services);
-    if (intent !== null) store.conclude(intent);
     return journal(context, how === 'expired' ? 'expire' : 'rollback', record.services, actor, text, {
       switch: id,
     });
@@ -80,11 +79,15 @@ export async function endTrial(
     record.connections,
   );
   if (unsaved !== null) throw unsaved;
-  return update(context, {
-    ...ended,
-    cut: ended.cut + counts.cut,
-    udpFlushed: ended.udpFlushed + counts.udpFlushed,
-  });
+  return update(
+    context,
+    {
+      ...ended,
+      cut: ended.cut + counts.cut,
+      udpFlushed: ended.udpFlushed + counts.udpFlushed,
+    },
+    intent,
+  );
 }
 
 /** The kernel has it, and must not be moved again: what the disk does not take now is written as soon as it does. */

@@ -21,7 +21,7 @@ import { nextDeadline, passDeadlines } from './deadlines.ts';
 import { define, remove } from './define.ts';
 import type { Actor, Director, PendingPlan, Readiness, SwitchOrder, WhoamiRow } from './director.ts';
 import { endTrial } from './end-trial.ts';
-import { adoptSenders } from './flows.ts';
+import { endStrays, leaveOld } from './flows.ts';
 import { hold, release } from './hold.ts';
 import { load } from './load.ts';
 import { recover } from './recover.ts';
@@ -101,7 +101,7 @@ export class Engine implements Director {
       for (const entry of loaded.entries.values()) context.store.saveService(toRow(entry));
       context.store.forgetAnswers(context.clock.now() - ANSWERS_MS);
     });
-    await context.queue.run(() => this.#takeOver(loaded.fresh));
+    await context.queue.run(() => this.#takeOver());
     context.health.watch([...context.entries.values()].map(({ service }) => service));
     context.health.onChange((service) => this.events.emit('service', service));
     this.#started = true;
@@ -109,14 +109,11 @@ export class Engine implements Director {
     this.#watch.start();
   }
 
-  async #takeOver(fresh: readonly string[]): Promise<void> {
+  async #takeOver(): Promise<void> {
     const context = this.#context;
-    await recover(context, await context.kernel.observe({ links: [], sysctls: [] }));
-    await applyEntries(context, context.entries, false);
-    for (const name of fresh) {
-      const entry = context.entries.get(name);
-      if (entry !== undefined) await adoptSenders(context, entry.service);
-    }
+    const left = await recover(context, await context.kernel.observe({ links: [], sysctls: [] }));
+    await endStrays(context, await applyEntries(context, context.entries, false));
+    for (const { old, connections } of left) await leaveOld(context, old, connections);
     const text = `the director has started with ${context.entries.size} services`;
     publish(
       context,

@@ -1,5 +1,6 @@
 import type { MarkFilter } from '../kernel/kernel.ts';
 import { encodeMark } from '../model/mark.ts';
+import type { Operation } from '../model/operation.ts';
 import type { Connections, Protocol, Service } from '../model/service.ts';
 import type { Slot } from '../model/state.ts';
 import { note } from './change.ts';
@@ -40,7 +41,7 @@ export async function leaveOld(
   }
 }
 
-interface Old {
+export interface Old {
   readonly entry: Entry;
   readonly slot: Slot;
 }
@@ -127,18 +128,56 @@ function add(a: FlowCounts, b: FlowCounts): FlowCounts {
 }
 
 /**
- * UDP flows to a service's address that are older than the service itself were never directed, and the kernel would go
- * on sending their packets where it did: they are ended, so that the next packet is directed.
+ * UDP flows to a service's address that are older than the rules that direct it were never directed, and the kernel
+ * would go on sending their packets where it did: they are ended, so that the next packet is directed.
  */
-export async function adoptSenders(context: Context, service: Service): Promise<void> {
-  const ports = service.ports.filter(({ protocol }) => protocol === 'udp');
-  if (ports.length === 0) return;
-  const addresses = new Set(service.addresses.map(({ text }) => text));
+export async function adoptSenders(context: Context, services: readonly Service[]): Promise<void> {
+  const ports = udpPortsByAddress(services);
+  if (ports.size === 0) return;
   for await (const flows of context.kernel.flows({ value: 0, mask: context.config.markMask })) {
     for (const flow of flows) {
-      if (flow.protocol !== 'udp' || !addresses.has(flow.to.text)) continue;
-      if (ports.some(({ from, to }) => flow.toPort >= from && flow.toPort <= to))
+      if (flow.protocol !== 'udp') continue;
+      const own = ports.get(flow.to.text) ?? [];
+      if (own.some(({ from, to }) => flow.toPort >= from && flow.toPort <= to))
         await context.kernel.deleteFlow(flow);
     }
   }
+}
+
+function udpPortsByAddress(services: readonly Service[]): Map<string, Service['ports'][number][]> {
+  const ports = new Map<string, Service['ports'][number][]>();
+  for (const service of services) {
+    const udp = service.ports.filter(({ protocol }) => protocol === 'udp');
+    if (udp.length === 0) continue;
+    for (const { text } of service.addresses) ports.set(text, [...(ports.get(text) ?? []), ...udp]);
+  }
+  return ports;
+}
+
+/**
+ * UDP flows that began while somebody had taken away what directs them: those that nobody directed, and, where the
+ * choice was another, those to the DomU that is not live. Failures are noted: the repair stands.
+ */
+export async function endStrays(context: Context, repaired: readonly Operation[]): Promise<void> {
+  const entries = [...context.entries.values()];
+  const did = (...kinds: readonly Operation['kind'][]): boolean =>
+    repaired.some(({ kind }) => kinds.includes(kind));
+  try {
+    if (did('rules', 'set-add', 'set-create')) {
+      await adoptSenders(
+        context,
+        entries.map(({ service }) => service),
+      );
+    }
+  } catch (error) {
+    note(context, [], 'UDP flows that began while rules were missing could not be ended', error);
+  }
+  if (!did('choice-swap')) return;
+  const onTrial = entries.filter(({ trial }) => trial !== null);
+  if (onTrial.length > 0)
+    await leaveOld(
+      context,
+      onTrial.map((entry) => ({ entry, slot: entry.primary })),
+      'drain',
+    );
 }

@@ -12,8 +12,6 @@ import { leasedTester, placeSlots } from './registry.ts';
 
 export interface Loaded {
   readonly entries: ReadonlyMap<string, Entry>;
-  /** Services that the store did not know. */
-  readonly fresh: readonly string[];
   /** Services that the store knows and nobody defines any more. */
   readonly gone: readonly string[];
   /** Removals over the API that the file's newer word has overtaken. */
@@ -117,7 +115,6 @@ function assemble(
   const names = new Set(entries.map(({ service }) => service.name));
   return {
     entries: new Map(entries.map((entry) => [entry.service.name, entry])),
-    fresh: [...names].filter((name) => !rows.has(name)),
     gone: [...rows.keys()].filter((name) => !names.has(name)),
     overtaken,
     lastId: ids.last(),

@@ -1,5 +1,7 @@
 import type { KernelState } from '../model/kernel-state.ts';
 import type { JournalRecord, SwitchRecord } from '../model/records.ts';
+import type { Connections } from '../model/service.ts';
+import { otherSlot } from '../model/state.ts';
 import type { Intent } from '../store/store.ts';
 import { exchangeRoles, finishRoles } from './confirm.ts';
 import type { Context } from './context.ts';
@@ -7,6 +9,8 @@ import { journal, publish, toRow, withEntries } from './context.ts';
 import type { Actor } from './director.ts';
 import { endedRecord } from './end-trial.ts';
 import type { Entry } from './registry.ts';
+import { liveSlotOf } from './flows.ts';
+import type { Old } from './flows.ts';
 import { list } from './switch-over.ts';
 
 /**
@@ -14,42 +18,69 @@ import { list } from './switch-over.ts';
  * list tells what had happened: the exchange is one message, so it names all of a switch's services or none.
  * Nothing is written to the kernel here but a confirm that was decided; the reconcile that follows does the rest.
  */
-export async function recover(context: Context, observed: KernelState): Promise<void> {
-  for (const intent of context.store.intents()) await recoverIntent(context, intent, observed);
-  for (const record of context.store.trials()) expireMissed(context, record);
+export async function recover(context: Context, observed: KernelState): Promise<readonly Left[]> {
+  const left: Left[] = [];
+  for (const intent of context.store.intents()) await recoverIntent({ context, observed, left }, intent);
+  for (const record of context.store.trials()) left.push(...expireMissed(context, record));
+  return left;
 }
 
-async function recoverIntent(context: Context, intent: Intent, observed: KernelState): Promise<void> {
+/** Flows that are still to be ended, of DomUs that were live before a flip. */
+export interface Left {
+  readonly old: readonly Old[];
+  readonly connections: Connections;
+}
+
+interface Recovery {
+  readonly context: Context;
+  readonly observed: KernelState;
+  readonly left: Left[];
+}
+
+async function recoverIntent(recovery: Recovery, intent: Intent): Promise<void> {
+  const { context } = recovery;
   const record = intent.switchId === null ? null : context.store.switchById(intent.switchId);
   const actor: Actor = { by: intent.by, reason: intent.reason ?? undefined };
-  const interrupted = { context, intent, actor };
+  const interrupted = { ...recovery, intent, actor };
   if (record === null) dropChange(interrupted);
-  else await recoverSwitch(interrupted, record, observed);
+  else await recoverSwitch(interrupted, record);
 }
 
-interface Interrupted {
-  readonly context: Context;
+interface Interrupted extends Recovery {
   readonly intent: Intent;
   readonly actor: Actor;
 }
 
-async function recoverSwitch(
-  interrupted: Interrupted,
-  record: SwitchRecord,
-  observed: KernelState,
-): Promise<void> {
-  const { context, intent } = interrupted;
+async function recoverSwitch(interrupted: Interrupted, record: SwitchRecord): Promise<void> {
+  const { context, intent, observed } = interrupted;
   const entries = record.services.flatMap((name) => context.entries.get(name) ?? []);
   const there = isOnTrial(entries, observed);
   if (intent.kind === 'switch') {
-    if (there && !isOvertaken(context, intent, record)) finishSwitch(interrupted, record, entries);
+    if (record.state !== 'failed') finishFlows(interrupted, record, entries);
+    else if (there && !isOvertaken(context, intent, record)) finishSwitch(interrupted, record, entries);
     else failSwitch(interrupted, record);
   } else if (intent.kind === 'confirm') {
     if (intent.committed || (there && lasts(record, entries, observed)))
       await finishConfirm(interrupted, record, entries);
     else dropChange(interrupted);
   } else if (record.state === 'trial') finishEnd(interrupted, record, entries);
-  else dropChange(interrupted);
+  else finishFlows(interrupted, record, entries);
+}
+
+/** All was written down, but perhaps not every old flow ended: once more does no harm. */
+function finishFlows(
+  { context, intent, left }: Interrupted,
+  record: SwitchRecord,
+  entries: readonly Entry[],
+): void {
+  left.push(leftOf(record, entries));
+  context.store.write(() => context.store.conclude(intent.id));
+}
+
+/** Old is whichever DomU is not live now. */
+function leftOf({ id, state, connections }: SwitchRecord, entries: readonly Entry[]): Left {
+  const own = entries.filter(({ trial }) => (state === 'trial' ? trial?.id === id : trial === null));
+  return { old: own.map((entry) => ({ entry, slot: otherSlot(liveSlotOf(entry)) })), connections };
 }
 
 /** What was to be put back when the disk was full may have stayed behind; what is on trial is another switch. */
@@ -98,7 +129,7 @@ function commit(
 }
 
 function finishSwitch(interrupted: Interrupted, record: SwitchRecord, entries: readonly Entry[]): void {
-  const { context, intent, actor } = interrupted;
+  const { context, intent, actor, left } = interrupted;
   const committed: SwitchRecord = {
     ...record,
     state: 'trial',
@@ -110,6 +141,7 @@ function finishSwitch(interrupted: Interrupted, record: SwitchRecord, entries: r
     trial: committed,
     generation: entry.generation + 1,
   }));
+  left.push(leftOf(committed, onTrial));
   commit(interrupted, onTrial, committed, () =>
     journal(
       context,
@@ -147,13 +179,14 @@ async function finishConfirm(
 }
 
 function finishEnd(interrupted: Interrupted, record: SwitchRecord, entries: readonly Entry[]): void {
-  const { context, intent, actor } = interrupted;
+  const { context, intent, actor, left } = interrupted;
   const how = intent.kind === 'expire' ? 'expired' : 'rolled-back';
   const settled = entries.map((entry): Entry => ({
     ...entry,
     trial: null,
     generation: entry.generation + 1,
   }));
+  left.push(leftOf({ ...record, state: how }, settled));
   commit(interrupted, settled, endedRecord(context, record, entries, how), () =>
     journal(
       context,
@@ -184,13 +217,13 @@ function dropChange({ context, intent, actor }: Interrupted): void {
 }
 
 /** A trial whose deadline passed without a director: the kernel went back by itself, and the journal learns of it now. */
-function expireMissed(context: Context, record: SwitchRecord): void {
+function expireMissed(context: Context, record: SwitchRecord): Left[] {
   const entries = record.services
     .flatMap((name) => context.entries.get(name) ?? [])
     .filter(({ trial }) => trial?.id === record.id);
   const missed = record.confirmBy !== null && record.confirmBy <= context.clock.now();
   // Nobody defines its services any more: there is nothing left to confirm.
-  if (!missed && entries.length > 0) return;
+  if (!missed && entries.length > 0) return [];
   const settled = entries.map((entry): Entry => ({
     ...entry,
     trial: null,
@@ -211,6 +244,7 @@ function expireMissed(context: Context, record: SwitchRecord): void {
   context.entries = withEntries(context.entries, settled);
   context.events.emit('outcome', { state: 'expired' });
   publish(context, journalled);
+  return [leftOf({ ...record, state: 'expired' }, settled)];
 }
 
 function describeMissed({ services, confirmBy }: SwitchRecord, entries: readonly Entry[]): string {

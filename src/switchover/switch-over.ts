@@ -66,7 +66,7 @@ async function moveEverybody(
   const flipped = await move(context, record, intent, onTrial);
   const committed = { ...record, ...flipped, state: 'trial' as const, committedAt: context.clock.now() };
   try {
-    keep(context, committed, intent, onTrial, actor);
+    keep(context, committed, onTrial, actor);
   } catch (error) {
     await fail(context, record, intent, error);
     throw error;
@@ -76,7 +76,7 @@ async function moveEverybody(
     entries.map((entry) => ({ entry, slot: entry.primary })),
     record.connections,
   );
-  return update(context, { ...committed, ...counts });
+  return update(context, { ...committed, ...counts }, intent);
 }
 
 function orderedEntries(context: Context, { services, to }: SwitchOrder): Entry[] {
@@ -286,13 +286,7 @@ async function fail(context: Context, record: SwitchRecord, intent: number, erro
   }
 }
 
-function keep(
-  context: Context,
-  record: SwitchRecord,
-  intent: number,
-  onTrial: readonly Entry[],
-  actor: Actor,
-): void {
+function keep(context: Context, record: SwitchRecord, onTrial: readonly Entry[], actor: Actor): void {
   const { store } = context;
   const entries = onTrial.map((entry): Entry => ({ ...entry, trial: record }));
   const deadline =
@@ -302,7 +296,6 @@ function keep(
   const entry = store.write(() => {
     store.saveSwitch(record);
     for (const one of entries) store.saveService(toRow(one));
-    store.conclude(intent);
     return journal(
       context,
       'switch',
@@ -329,10 +322,16 @@ function describeMove(entries: readonly Entry[]): string {
     .join(', ');
 }
 
-/** The counts of flows belong to the record; a failure to write them costs nothing else. */
-export function update(context: Context, record: SwitchRecord): SwitchRecord {
+/**
+ * The counts of flows belong to the record; a failure to write them costs nothing else. The intent ends here: until then
+ * the next start ends old flows once more.
+ */
+export function update(context: Context, record: SwitchRecord, intent: number | null): SwitchRecord {
   try {
-    context.store.write(() => context.store.saveSwitch(record));
+    context.store.write(() => {
+      context.store.saveSwitch(record);
+      if (intent !== null) context.store.conclude(intent);
+    });
   } catch (error) {
     note(context, record.services, 'it is done, but how many flows it met could not be written down', error);
   }

@@ -1,18 +1,19 @@
 import { messageOf } from '../lib/errors.ts';
 import type { Operation } from '../model/operation.ts';
-import { SYSCTL } from '../plan/links.ts';
+import { BRIDGE_NETFILTER, SYSCTL } from '../plan/links.ts';
 import { applyEntries } from './change.ts';
 import { finish } from './confirm.ts';
 import type { Context } from './context.ts';
 import { journal, publish, stateOf } from './context.ts';
 import { passDeadlines } from './deadlines.ts';
+import { endStrays } from './flows.ts';
 import { saveUnsaved } from './unsaved.ts';
 
 /** How often the kernel is asked whether anybody has changed anything; milliseconds. */
 const GLANCE_MS = 400;
 /** How often everything is looked at, whatever that answer was. */
 const WHOLE_MS = 10_000;
-/** Repairs, or failures, that follow each other within this time are a fight. */
+/** Repairs of the same thing, or failures, that follow each other within this time are a fight. */
 const FIGHT_MS = 15_000;
 /** After so many of them each next one waits twice as long, up to the longest wait. */
 const PATIENCE = 4;
@@ -23,8 +24,13 @@ export class Watch {
   readonly #context: Context;
   #cancel: () => void = () => undefined;
   #seen = '';
+  /** What was wanted then: a change of ours that others undo leaves the kernel as it was seen. */
+  #wanted: Context['entries'] | null = null;
   #wholeAt = 0;
   #stopped = false;
+  /** By what was put back (why, which names it): how often in a row, and when last. */
+  readonly #struck = new Map<string, { times: number; at: number }>();
+  /** Of what was repaired last; 0 while nobody fights. */
   #strikes = 0;
   #struckAt = 0;
 
@@ -47,16 +53,24 @@ export class Watch {
     try {
       if (!context.down && (await this.#differs())) await context.queue.run(() => this.#repair());
     } catch (error) {
-      this.#strike();
+      this.#strike(new Set(['failure']));
       context.events.emit('reconcile-failed', { error });
     }
     if (!this.#stopped) this.start();
   }
 
-  /** Whoever changes the same thing again and again is not fought at full speed. */
-  #strike(): void {
+  /**
+   * Whoever changes the same thing again and again is not fought at full speed; who changes one thing after another,
+   * as somebody does who takes rules apart by hand, finds each of them put back at once.
+   */
+  #strike(things: ReadonlySet<string>): void {
     const now = this.#context.clock.now();
-    this.#strikes = now - this.#struckAt > FIGHT_MS + LONGEST_WAIT_MS ? 1 : this.#strikes + 1;
+    for (const [thing, { at }] of this.#struck)
+      if (now - at > FIGHT_MS + LONGEST_WAIT_MS) this.#struck.delete(thing);
+    for (const thing of things) {
+      this.#struck.set(thing, { times: (this.#struck.get(thing)?.times ?? 0) + 1, at: now });
+    }
+    this.#strikes = Math.max(...[...things].map((thing) => this.#struck.get(thing)?.times ?? 0));
     this.#struckAt = now;
   }
 
@@ -64,16 +78,22 @@ export class Watch {
   async #differs(): Promise<boolean> {
     const { clock, events, kernel, reconciler, store, unfinished, unsaved } = this.#context;
     if (unfinished.length + unsaved.length > 0) return true;
-    const print = await kernel.fingerprint(Object.values(SYSCTL));
-    if (print === this.#seen && clock.now() < this.#wholeAt) return false;
+    const print = await kernel.fingerprint([...Object.values(SYSCTL), ...BRIDGE_NETFILTER]);
+    const { entries } = this.#context;
+    const asSeen = print === this.#seen && entries === this.#wanted;
+    if (asSeen && clock.now() < this.#wholeAt) return false;
     const pending = await reconciler.pending(stateOf(this.#context));
     if (pending.length > 0) return true;
     // A disk that takes nothing is told by /readyz before somebody needs it.
     store.write(() => store.saveMeta('looked-at', String(clock.now())));
     // Taken before the look: what came between is another print next time.
     this.#seen = print;
+    this.#wanted = entries;
     this.#wholeAt = clock.now() + WHOLE_MS;
-    if (clock.now() - this.#struckAt > FIGHT_MS) this.#strikes = 0;
+    if (clock.now() - this.#struckAt > FIGHT_MS) {
+      this.#strikes = 0;
+      this.#struck.clear();
+    }
     events.emit('undisturbed', {});
     return false;
   }
@@ -83,16 +103,12 @@ export class Watch {
     if (context.down || this.#stopped) return;
     await passDeadlines(context);
     for (const unfinished of [...context.unfinished]) await finish(context, unfinished);
-    const done: Operation[] = [];
-    const stop = context.events.on('reconciled', ({ operations }) => done.push(...operations));
-    try {
-      await applyEntries(context, context.entries, true);
-    } finally {
-      stop();
-    }
+    const done = await applyEntries(context, context.entries, true);
     if (done.length > 0) {
-      this.#strike();
+      // Both families say the same of the same thing.
+      this.#strike(new Set(done.map(({ why }) => why)));
       this.#tell(done);
+      await endStrays(context, done);
     }
     saveUnsaved(context);
   }

@@ -29,4 +29,23 @@ export class HandClock implements Clock {
     }
     this.#now = end;
   }
+
+  get waiting(): number {
+    return this.#waiting.length;
+  }
+
+  /** The same, and lets what each callback begins come to rest. */
+  async turn(ms: number): Promise<void> {
+    const end = this.#now + ms;
+    for (let due = this.#dueBy(end); due !== undefined; due = this.#dueBy(end)) {
+      this.advance(Math.max(due - this.#now, 0));
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    this.advance(end - this.#now);
+  }
+
+  #dueBy(end: number): number | undefined {
+    const first = Math.min(...this.#waiting.map(({ at }) => at));
+    return first <= end ? first : undefined;
+  }
 }

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { World } from '../../src/lab/world.ts';
 import {
   MAIL,
@@ -183,6 +183,29 @@ async function reachesByHairpin(client: string, domu: string): Promise<void> {
 function fromDom0(domu: string): Reach {
   return expected(world, ['dom0'], directly(domu), domu, () => world.service('mail').gateway);
 }
+
+describe('a DomU’s port that lost its hairpin mode', () => {
+  const LIVE = 'mail-b';
+  const turnOff = (): Promise<unknown> =>
+    world.must('dom0', ['bridge', 'link', 'set', 'dev', world.domu(LIVE).vif, 'hairpin', 'off']);
+  const reachesItself = (): Promise<void> =>
+    vi.waitFor(() => reachesByHairpin(LIVE, LIVE), { timeout: 20_000, interval: 200 });
+
+  it('does without it where iptables does not see bridges, and gets it back once iptables does', async () => {
+    await showBridges(world, false);
+    await turnOff();
+    await reachesByHairpin(LIVE, LIVE);
+    expect(JSON.parse(await done(directed, 'plan', '--json'))).toMatchObject({ changes: [] });
+    await showBridges(world, true);
+    await reachesItself();
+  });
+
+  it('gets it back where iptables sees bridges', async () => {
+    await showBridges(world, true);
+    await turnOff();
+    await reachesItself();
+  });
+});
 
 describe('connections that are open when roles change', () => {
   it('go on where they are: by the service, and directly, TCP and UDP; UDP by the service moves', async () => {

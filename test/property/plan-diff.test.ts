@@ -10,9 +10,18 @@ import type { DirectorState, ServiceState } from '../../src/model/state.ts';
 import { liveSlot, otherSlot } from '../../src/model/state.ts';
 import { portKeys } from '../../src/plan/sets.ts';
 import { diff } from '../../src/plan/diff.ts';
-import { CUSTOMER, director, pairs, settledServices, states } from './support/arbitrary-state.ts';
+import {
+  CUSTOMER,
+  director,
+  OPEN_OUTLETS,
+  OUTLET,
+  OUTLETS,
+  pairs,
+  settledServices,
+  states,
+} from './support/arbitrary-state.ts';
 import { bring, desired, foreign, hostWithOthers, observe, pending } from './support/kernel-with.ts';
-import { send } from './support/packet.ts';
+import { send, sendToHost } from './support/packet.ts';
 import type { Fate } from './support/packet.ts';
 
 const RUNS = { numRuns: 150 };
@@ -123,6 +132,31 @@ function expectDark(kernel: KernelState, { before, after }: Pair): void {
   }
 }
 
+/** What each DomU may open outwards, to others and to the host itself. */
+function expectQuarantined(kernel: KernelState, { before, after }: Pair): void {
+  if (!sameService({ before, after }) || liveSlot(before) !== liveSlot(after)) return;
+  const { quarantine } = before.service;
+  for (const slot of ['a', 'b'] as const) {
+    const shut = quarantine !== null && slot !== liveSlot(before);
+    for (const { family, text: from } of before.slots[slot].addresses) {
+      const [listed] = OUTLETS[family].split('/') as [string];
+      const tries = [
+        { to: CUSTOMER[family], port: OUTLET.port, protocol: 'tcp', allowed: false },
+        { to: listed, ...OUTLET, allowed: true },
+        { to: listed, port: OUTLET.port, protocol: 'udp', allowed: false },
+        { to: listed, port: OUTLET.port + 1, protocol: 'tcp', allowed: false },
+        { to: OPEN_OUTLETS[family], port: 53, protocol: 'udp', allowed: true },
+      ] as const;
+      for (const { allowed, ...rest } of tries) {
+        const packet = { from, ...rest };
+        const expected = shut && !(allowed && quarantine.length > 0) ? 'rejected' : 'left';
+        const fates = [send(kernel, packet).verdict, sendToHost(kernel, packet)];
+        expect(fates, `${before.service.name}: ${JSON.stringify(packet)}`).toEqual([expected, expected]);
+      }
+    }
+  }
+}
+
 /** A tester for good stays a tester through whatever else changes. */
 function expectTested(kernel: KernelState, { before, after }: Pair): void {
   if (!sameService({ before, after }) || before.pinned || after.pinned) return;
@@ -145,6 +179,7 @@ async function expectSafe(
   for (const pair of pairsNow) {
     expectDirected(now, pair);
     expectDark(now, pair);
+    expectQuarantined(now, pair);
     expectTested(now, pair);
   }
 }
@@ -187,7 +222,7 @@ describe('from any state to any other', () => {
     );
   });
 
-  it('after every single operation customers reach a live DomU, the dark one is shut, and testers go on testing', async () => {
+  it('after every single operation customers reach a live DomU, the dark one is shut both ways, and testers go on testing', async () => {
     await fc.assert(
       fc.asyncProperty(pairs, async ([a, b]) => {
         const kernel = hostWithOthers();
@@ -284,6 +319,7 @@ describe('the steps of a switch', () => {
     for (const pair of pairsNow) {
       expectDirected(now, pair);
       expectDark(now, pair);
+      expectQuarantined(now, pair);
     }
   }
 });

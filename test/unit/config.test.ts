@@ -120,6 +120,7 @@ describe('a configuration that is right', () => {
         ],
         admins: [{ family: 4, address: '10.9.0.0', prefix: 24 }],
         cutover: { connections: 'drain', drainFor: 300_000, confirmWithin: 600_000 },
+        quarantine: null,
         health: { check: 'tcp', every: 5_000, timeout: 1_000 },
       },
     ]);

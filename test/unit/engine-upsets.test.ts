@@ -1,5 +1,6 @@
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { KernelError } from '../../src/lib/errors.ts';
+import { BRIDGE_NETFILTER, SYSCTL } from '../../src/plan/links.ts';
 import { ACTOR, Bench, definition, network } from './support/engine-bench.ts';
 import { switchBoth } from './support/engine-verbs.ts';
 
@@ -118,6 +119,13 @@ describe('what somebody else changes', () => {
     const [repair] = bench.journalAfter(mark);
     expect(repair).toMatchObject({ kind: 'repair' });
     expect(repair?.text).toMatch(/dir-vips.*nat|nat.*dir-vips/);
+  });
+
+  it('is noticed at every glance where it is a setting that the plan depends on', async () => {
+    const asked = vi.spyOn(bench.kernel, 'fingerprint');
+    await bench.pass(1000);
+    const keys = (asked.mock.lastCall as readonly unknown[] | undefined)?.[0];
+    expect(keys).toEqual(expect.arrayContaining([...Object.values(SYSCTL), ...BRIDGE_NETFILTER]));
   });
 
   it('makes the director unready for as long as it cannot be put back', async () => {

@@ -6,7 +6,7 @@ import type { Connect } from '../../src/health/connect.ts';
 import { HealthMonitor } from '../../src/health/monitor.ts';
 import type { Service } from '../../src/model/service.ts';
 import { mailService } from './support/director-double.ts';
-import { ManualClock } from './support/manual-clock.ts';
+import { HandClock } from '../contract/hand-clock.ts';
 
 const releases: (() => unknown)[] = [];
 afterEach(async () => {
@@ -15,7 +15,7 @@ afterEach(async () => {
 
 /** A monitor whose endpoints fail as `down` says; what it tried stands in `tried`. */
 function monitored(services: readonly Service[] = [mailService()]) {
-  const clock = new ManualClock();
+  const clock = new HandClock();
   const down = new Map<string, string>();
   const tried: string[] = [];
   const connect: Connect = ({ host, port }) => {
@@ -50,7 +50,7 @@ test('probes of many ports at once are no leak that Node would warn of', async (
   releases.push(() => process.off('warning', warned));
   const connect: Connect = (_endpoint, { signal }) =>
     new Promise((resolve) => signal.addEventListener('abort', () => resolve('called off')));
-  const monitor = new HealthMonitor({ clock: new ManualClock(), connect });
+  const monitor = new HealthMonitor({ clock: new HandClock(), connect });
   const looks = Array.from({ length: 8 }, () => {
     const service = mailService();
     return monitor.probeNow(service, service.domus[0]);
@@ -183,7 +183,7 @@ test('watching anew keeps what is known of the unchanged, and forgets the change
 });
 
 test('a probe that was under way when its DomU was replaced changes nothing', async () => {
-  const clock = new ManualClock();
+  const clock = new HandClock();
   const waiting: ((outcome: string | null) => void)[] = [];
   const monitor = new HealthMonitor({
     clock,
@@ -210,7 +210,7 @@ test('at most 64 probes are under way, and all get their turn', async () => {
     done++;
     return null;
   };
-  const monitor = new HealthMonitor({ clock: new ManualClock(), connect });
+  const monitor = new HealthMonitor({ clock: new HandClock(), connect });
   const services = Array.from({ length: 50 }, (_, i) => mailService(`s${i}`));
   await Promise.all(services.map((service) => monitor.probeNow(service, service.domus[0])));
   expect([most, done]).toEqual([64, 300]);
@@ -229,7 +229,7 @@ test('a listener that throws harms nobody, and one that has left is not called',
 });
 
 test('close ends everything: no timer, no callback, and what is under way answers', async () => {
-  const clock = new ManualClock();
+  const clock = new HandClock();
   const monitor = new HealthMonitor({ clock });
   const changes: string[] = [];
   monitor.onChange((_service, domu) => changes.push(domu));
@@ -275,7 +275,7 @@ test('a port that refuses, and an address without an answer, say so', async () =
   });
   const connect = tcpConnect(systemClock);
   expect(await connect({ host: '127.0.0.1', port }, { timeout: 1000, signal })).toBe('connection refused');
-  const clock = new ManualClock();
+  const clock = new HandClock();
   const silent = tcpConnect(clock)({ host: '127.0.0.1', port: 9 }, { timeout: 300, signal });
   await clock.turn(300);
   expect(['no answer within 300 ms', 'connection refused']).toContain(await silent);

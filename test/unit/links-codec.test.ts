@@ -8,12 +8,14 @@ import {
   decodeLink,
   encodeDeleteAddress,
   encodeNewAddress,
+  encodeSetHairpin,
 } from '../../src/kernel/links/codec.ts';
 
 /**
  * The kernel's answers to RTM_GETLINK (shortened by what we do not read) and RTM_GETADDR, on Linux 6.18, after
  * `ip link add br-mail type bridge`, its alias, `ip link set vif1.0 master br-mail` and
- * `ip address add 10.50.0.1/24 dev br-mail metric 53713` and so on.
+ * `ip address add 10.50.0.1/24 dev br-mail metric 53713` and so on; HAIRPIN after
+ * `bridge link set dev vif1.0 hairpin on`.
  */
 const BRIDGE =
   '00000100020000000310000000000000' + // ifinfomsg: index 2, up
@@ -30,6 +32,14 @@ const VIF =
   '08000a0002000000' + // IFLA_MASTER 2
   '0a0001006eebc380d9060000' +
   '10001200090001007665746800000000'; // IFLA_LINKINFO { veth }
+const HAIRPIN = (mode: '00' | '01', master = '627269646765'): string =>
+  '00000100040000000210000000000000' +
+  '0b000300766966312e300000' +
+  '08000a0002000000' + // IFLA_MASTER 2
+  '40001200090001007665746800000000' + // IFLA_LINKINFO { veth,
+  `0b000400${master}0000` + // IFLA_INFO_SLAVE_KIND bridge
+  '24000500050001000000000006000200200000000800030002000000' + // IFLA_INFO_SLAVE_DATA { state, priority, cost,
+  `05000400${mode}000000`; // IFLA_BRPORT_MODE } }
 const OURS =
   '0218800002000000080001000a320001080002000a3200010c00030062722d6d61696c00080008008000000008000900d1d1000014000600ffffffffffffffffa0c20300a0c20300';
 const SECONDARY =
@@ -51,11 +61,29 @@ describe('links', () => {
       mtu: 1500,
       alias: 'dom0-director',
       kind: 'bridge',
+      hairpin: false,
     });
   });
 
   test('A member tells its bridge', () => {
     expect(decodeLink(bytes(VIF))).toMatchObject({ name: 'vif1.0', up: false, masterIndex: 2, kind: 'veth' });
+  });
+
+  test('A bridge’s port tells whether it is in hairpin mode', () => {
+    expect(decodeLink(bytes(HAIRPIN('01')))).toMatchObject({ kind: 'veth', masterIndex: 2, hairpin: true });
+    expect(decodeLink(bytes(HAIRPIN('00')))).toMatchObject({ kind: 'veth', masterIndex: 2, hairpin: false });
+  });
+
+  test('What another master says of its port under the same number is no hairpin mode', () => {
+    const vlan = Buffer.from('brvlan').toString('hex');
+    expect(decodeLink(bytes(HAIRPIN('01', vlan)))).toMatchObject({ hairpin: false });
+  });
+
+  test('Hairpin mode is asked for in the bytes that bridge(8) sends', () => {
+    expect(encodeSetHairpin(4).toString('hex')).toBe(
+      '07000000040000000000000000000000' + // ifinfomsg: AF_BRIDGE, index 4
+        '0c000c800500040001000000', // IFLA_PROTINFO, nested { IFLA_BRPORT_MODE 1 }
+    );
   });
 
   test('A bridge’s address depends on its name alone, is unicast and locally administered', () => {

@@ -1,11 +1,14 @@
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { bridgeMac } from '../../src/kernel/links/bridge-mac.ts';
 import { LinkClient, isOurBridge } from '../../src/kernel/links/client.ts';
 import { OUR_METRIC } from '../../src/kernel/links/codec.ts';
 import type { AddressRecord } from '../../src/kernel/links/codec.ts';
+import { LinuxKernel } from '../../src/kernel/linux.ts';
 import { NETLINK_ROUTE, NetlinkConnection } from '../../src/kernel/netlink/connection.ts';
 import { readSysctl, writeSysctl } from '../../src/kernel/sysctl.ts';
-import { ip, requirePrivateNamespace } from './links-private-namespace.ts';
+import { systemClock } from '../../src/lib/clock.ts';
+import { BRIDGE_NETFILTER } from '../../src/plan/links.ts';
+import { ip, requirePrivateNamespace, tool } from './links-private-namespace.ts';
 
 const connection = NetlinkConnection.open(NETLINK_ROUTE);
 const client = new LinkClient(connection);
@@ -22,12 +25,28 @@ const gateway = { family: 4, address: '10.50.0.1', prefix: 24 } as const;
 const service4 = { family: 4, address: '192.0.2.25', prefix: 32 } as const;
 const service6 = { family: 6, address: '2001:db8::25', prefix: 128 } as const;
 
+const rethrow = (error: unknown): never => {
+  throw error;
+};
+
 async function addressesOn(name: string): Promise<AddressRecord[]> {
   const link = await client.find(name);
   const all = await client.addresses();
   return all.filter(
     ({ linkIndex, address }) => linkIndex === link?.index && !address.address.startsWith('fe80'),
   );
+}
+
+/** Only what crosses bridges under these keys is shown to iptables or ip6tables. */
+async function showBridges(...keys: readonly string[]): Promise<void> {
+  for (const key of BRIDGE_NETFILTER) await writeSysctl(key, keys.includes(key) ? '1' : '0');
+}
+
+function hairpin(name: string): boolean {
+  const [link] = JSON.parse(ip(`-d -j link show ${name}`)) as [
+    { linkinfo: { info_slave_data: { hairpin: boolean } } },
+  ];
+  return link.linkinfo.info_slave_data.hairpin;
 }
 
 describe('bridges', () => {
@@ -103,10 +122,71 @@ describe('members', () => {
     expect((await client.find('lk1'))?.masterIndex).toBeNull();
   });
 
+  test.each(BRIDGE_NETFILTER)('A vif is put in hairpin mode where %s shows bridges to rules', async (key) => {
+    await showBridges(key);
+    await client.addBridge('lkbr');
+    await client.addBridge('lkbr2');
+    ip('link add lk1 type veth peer name lkp1');
+    for (const bridge of ['lkbr', 'lkbr2', 'lkbr2']) {
+      await client.addMember(bridge, 'lk1');
+      expect(hairpin('lk1')).toBe(true);
+      expect(await client.find('lk1')).toMatchObject({ hairpin: true, up: true });
+    }
+  });
+
+  test('A vif that is on its bridge already is put in hairpin mode when that is needed, and stays so', async () => {
+    await showBridges();
+    await client.addBridge('lkbr');
+    ip('link add lk1 type veth peer name lkp1');
+    await client.addMember('lkbr', 'lk1');
+    expect(hairpin('lk1')).toBe(false);
+    expect(await client.find('lk1')).toMatchObject({ hairpin: false });
+    await showBridges(...BRIDGE_NETFILTER);
+    await client.addMember('lkbr', 'lk1');
+    expect(hairpin('lk1')).toBe(true);
+    await showBridges();
+    await client.addMember('lkbr', 'lk1');
+    expect(hairpin('lk1')).toBe(true);
+  });
+
   test('A vif or bridge that does not exist is ENOENT', async () => {
     await client.addBridge('lkbr');
     await expect(client.addMember('lkbr', 'lk1')).rejects.toMatchObject({ code: 'ENOENT' });
     await expect(client.addMember('lkbr9', 'lkbr')).rejects.toMatchObject({ code: 'ENOENT' });
+  });
+});
+
+describe('a kernel that shows bridges to iptables', () => {
+  const kernel = LinuxKernel.open({ variant: 'nft', jumps: [], clock: systemClock, onError: rethrow });
+  const members = async (): Promise<unknown> =>
+    (await kernel.observe({ links: [], sysctls: [] })).bridges.map((bridge) => bridge.members);
+  afterAll(() => kernel.close());
+
+  beforeEach(async () => {
+    await showBridges();
+    await client.addBridge('lkbr');
+    ip('link add lk1 type veth peer name lkp1');
+    await client.addMember('lkbr', 'lk1');
+  });
+
+  test('has only members in hairpin mode; one that does not has any', async () => {
+    expect(await members()).toEqual([['lk1']]);
+    await showBridges(...BRIDGE_NETFILTER);
+    expect(await members()).toEqual([[]]);
+    await kernel.apply({ kind: 'member-add', bridge: 'lkbr', link: 'lk1', why: 'it lacks hairpin mode' });
+    expect(await members()).toEqual([['lk1']]);
+  });
+
+  test('has another fingerprint when it begins to, and when a port loses its hairpin mode', async () => {
+    const print = (): Promise<string> => kernel.fingerprint(BRIDGE_NETFILTER);
+    const prints = [await print()];
+    await showBridges(...BRIDGE_NETFILTER);
+    prints.push(await print());
+    await client.addMember('lkbr', 'lk1');
+    prints.push(await print());
+    expect(new Set(prints).size).toBe(3);
+    tool('bridge', 'link', 'set', 'dev', 'lk1', 'hairpin', 'off');
+    expect(await print()).toBe(prints[1]);
   });
 });
 

@@ -1,36 +1,10 @@
 import type { Choice, SetElement, SetSpec } from '../../model/kernel-state.ts';
+import { ACTIVE_LIST, BANKS, bankNames, bankSets, CHOICE_SETS, IDLE_LIST, otherBank } from '../banks.ts';
+import type { Bank } from '../banks.ts';
 import { livingElements } from './elements.ts';
 import { replaceSet, setAdd, setCreate, setDestroy, setFlush, setOf } from './sets.ts';
 import { refusal } from './state.ts';
 import type { FakeState } from './state.ts';
-
-/** The list that the rules read, and the one that it is exchanged with. */
-export const ACTIVE_LIST = 'dir-trial';
-export const IDLE_LIST = 'dir-trial-next';
-
-type Bank = 'x' | 'y';
-const BANKS: readonly Bank[] = ['x', 'y'];
-const otherBank = (bank: Bank): Bank => (bank === 'x' ? 'y' : 'x');
-
-/** The four sets of a bank: services on trial, and DomUs whose role is inverted, for each family. */
-function bankSets(bank: Bank): SetSpec[] {
-  const common = { timeouts: true, counters: false };
-  return [
-    { name: `dir-trial-${bank}`, type: 'hash:ip,port', family: 4, ...common },
-    { name: `dir-trial6-${bank}`, type: 'hash:ip,port', family: 6, ...common },
-    { name: `dir-dark-${bank}`, type: 'hash:ip', family: 4, ...common },
-    { name: `dir-dark6-${bank}`, type: 'hash:ip', family: 6, ...common },
-  ];
-}
-
-const bankNames = (bank: Bank): string[] => bankSets(bank).map(({ name }) => name);
-
-/** Every set that belongs to the choice; they are no sets of the plan. */
-export const CHOICE_SETS: ReadonlySet<string> = new Set([
-  ACTIVE_LIST,
-  IDLE_LIST,
-  ...BANKS.flatMap((bank) => bankNames(bank)),
-]);
 
 /** The bank whose four sets, and no other, are in this list; null where there is none. */
 function bankIn(state: FakeState, list: string): Bank | null {

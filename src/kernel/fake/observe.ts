@@ -8,7 +8,8 @@ import type {
   TableStates,
 } from '../../model/kernel-state.ts';
 import type { LinkInfo, Scope } from '../kernel.ts';
-import { CHOICE_SETS, choiceOf } from './choice.ts';
+import { CHOICE_SETS } from '../banks.ts';
+import { choiceOf } from './choice.ts';
 import { livingElements } from './elements.ts';
 import { observeTable } from './rules.ts';
 import type { PlacedJump } from './rules.ts';

@@ -16,6 +16,7 @@ import {
   RTM_GETLINK,
   RTM_NEWADDR,
   RTM_NEWLINK,
+  RTM_SETLINK,
   decodeAddress,
   decodeLink,
   encodeChangeLink,
@@ -25,8 +26,10 @@ import {
   encodeGetLink,
   encodeNewAddress,
   encodeNewBridge,
+  encodeSetHairpin,
 } from './codec.ts';
 import type { AddressRecord, LinkChange, LinkRecord } from './codec.ts';
+import { needsHairpin } from './hairpin.ts';
 
 /**
  * Whether we made this bridge. It bears our alias; one whose maker died before it could give it the alias has none,
@@ -124,15 +127,21 @@ export class LinkClient {
       .catch(rethrow(what));
   }
 
-  /** Puts the link on the bridge, off any other, and up: a Xen backend is down until somebody sets it up. */
+  /**
+   * Puts the link on the bridge, off any other, and up: a Xen backend is down until somebody sets it up. In hairpin
+   * mode where that is needed now; one that is in hairpin mode already stays so.
+   */
   async addMember(bridge: string, name: string): Promise<void> {
     const what = `${name} could not be put on bridge ${bridge}`;
     const [master, link] = await Promise.all([this.mustFind(bridge, what), this.mustFind(name, what)]);
     if (master.kind !== 'bridge') {
       throw new KernelError(`${what}: ${bridge} is no bridge; nothing was changed`, { code: 'EINVAL' });
     }
-    if (link.masterIndex === master.index && link.up) return;
-    await this.#change(link, { up: true, master: master.index }, what);
+    const member = link.masterIndex === master.index;
+    if (!member || !link.up) await this.#change(link, { up: true, master: master.index }, what);
+    // What was set on a port of another bridge went with that port.
+    if ((member && link.hairpin) || !(await needsHairpin())) return;
+    await this.#connection.request(RTM_SETLINK, 0, encodeSetHairpin(link.index)).catch(rethrow(what));
   }
 
   /** Absent, or on another bridge, is fine. */

@@ -1,7 +1,7 @@
 import { KernelError } from '../../lib/errors.ts';
 import { FULL_PREFIX, fromBytes, toBytes } from '../../model/address.ts';
 import type { Family, InterfaceAddress } from '../../model/address.ts';
-import { attributes, readAttributes, readString, readU32host } from '../netlink/attributes.ts';
+import { attributes, readAttributes, readString, readU32host, readU8 } from '../netlink/attributes.ts';
 import type { AttributeWriter } from '../netlink/attributes.ts';
 import { formatMac, macBytes } from './bridge-mac.ts';
 
@@ -9,6 +9,7 @@ import { formatMac, macBytes } from './bridge-mac.ts';
 export const RTM_NEWLINK = 16;
 export const RTM_DELLINK = 17;
 export const RTM_GETLINK = 18;
+export const RTM_SETLINK = 19;
 export const RTM_NEWADDR = 20;
 export const RTM_DELADDR = 21;
 export const RTM_GETADDR = 22;
@@ -18,13 +19,17 @@ const IFLA_ADDRESS = 1;
 const IFLA_IFNAME = 3;
 const IFLA_MTU = 4;
 const IFLA_MASTER = 10;
+const IFLA_PROTINFO = 12;
 const IFLA_LINKINFO = 18;
 const IFLA_IFALIAS = 20;
 const IFLA_EXT_MASK = 29;
 const IFLA_INFO_KIND = 1;
 const IFLA_INFO_DATA = 2;
+const IFLA_INFO_SLAVE_KIND = 4;
+const IFLA_INFO_SLAVE_DATA = 5;
 const IFLA_BR_FORWARD_DELAY = 1;
 const IFLA_BR_STP_STATE = 5;
+const IFLA_BRPORT_MODE = 4;
 /** linux/rtnetlink.h: leave out of the answer the counters that can be left out (of IPv6 and of virtual functions). */
 const RTEXT_FILTER_SKIP_STATS = 1 << 3;
 
@@ -42,6 +47,7 @@ const IFA_F_NODAD = 0x02;
 
 /** linux/socket.h. */
 const AF_INET = 2;
+const AF_BRIDGE = 7;
 const AF_INET6 = 10;
 
 /**
@@ -63,6 +69,8 @@ export interface LinkRecord {
   readonly alias: string;
   /** `bridge`, `veth`, ...; empty for hardware. */
   readonly kind: string;
+  /** A bridge's port that may send a frame back to where it came from; false for what is no bridge's port. */
+  readonly hairpin: boolean;
 }
 
 export interface AddressRecord {
@@ -120,29 +128,48 @@ export function encodeChangeLink(index: number, { up, alias, master }: LinkChang
   });
 }
 
+/** For RTM_SETLINK, as `bridge link set dev ... hairpin on` sends it: hairpin mode on, all else of the port as it is. */
+export function encodeSetHairpin(index: number): Buffer {
+  const message = linkMessage(index, false, (writer) => {
+    writer.nest(IFLA_PROTINFO, (port) => port.u8(IFLA_BRPORT_MODE, 1));
+  });
+  message.writeUInt8(AF_BRIDGE, 0);
+  return message;
+}
+
 export const encodeDeleteLink = (index: number): Buffer => linkMessage(index, false, () => undefined);
 
 export function decodeLink(payload: Buffer): LinkRecord {
   if (payload.length < 16) throw truncated('link');
   const found = readAttributes(payload.subarray(16));
-  const text = (type: number): string => readString(found.get(type) ?? Buffer.alloc(0));
   const number = (type: number): number | null => {
     const value = found.get(type);
     return value === undefined ? null : readU32host(value);
   };
-  const info = found.get(IFLA_LINKINFO);
-  const kind = info === undefined ? undefined : readAttributes(info).get(IFLA_INFO_KIND);
+  const info = readAttributes(found.get(IFLA_LINKINFO) ?? Buffer.alloc(0));
   const mac = found.get(IFLA_ADDRESS);
   return {
     index: payload.readInt32LE(4),
-    name: text(IFLA_IFNAME),
+    name: textIn(found, IFLA_IFNAME),
     mac: mac === undefined ? '' : formatMac(mac),
     up: (payload.readUInt32LE(8) & IFF_UP) !== 0,
     masterIndex: number(IFLA_MASTER),
     mtu: number(IFLA_MTU) ?? 0,
-    alias: text(IFLA_IFALIAS),
-    kind: kind === undefined ? '' : readString(kind),
+    alias: textIn(found, IFLA_IFALIAS),
+    kind: textIn(info, IFLA_INFO_KIND),
+    hairpin: hairpinIn(info),
   };
+}
+
+const textIn = (found: ReadonlyMap<number, Buffer>, type: number): string =>
+  readString(found.get(type) ?? Buffer.alloc(0));
+
+/** Ports of other masters than bridges (a bond's, a team's) have other things under the same number. */
+function hairpinIn(info: ReadonlyMap<number, Buffer>): boolean {
+  const port = info.get(IFLA_INFO_SLAVE_DATA);
+  if (port === undefined || textIn(info, IFLA_INFO_SLAVE_KIND) !== 'bridge') return false;
+  const mode = readAttributes(port).get(IFLA_BRPORT_MODE);
+  return mode !== undefined && readU8(mode) !== 0;
 }
 
 /** struct ifaddrmsg { u8 family; u8 prefixlen; u8 flags; u8 scope; u32 index }. */

@@ -28,6 +28,7 @@ export interface Shape {
   readonly shared: boolean;
   readonly moved: boolean;
   readonly announce: boolean;
+  readonly quarantine: 'none' | 'all' | 'listed';
 }
 
 const shapes: fc.Arbitrary<Shape> = fc.record({
@@ -36,10 +37,26 @@ const shapes: fc.Arbitrary<Shape> = fc.record({
   shared: fc.boolean(),
   moved: fc.boolean(),
   announce: fc.boolean(),
+  quarantine: fc.constantFrom('none', 'all', 'listed'),
 });
 
+/** Where listed DomUs may connect to although they are dark: on one port, and on any. */
+export const OUTLETS = { 4: '100.64.1.0/24', 6: '2001:db8:fffe::/48' } as const;
+export const OUTLET = { port: 2525, protocol: 'tcp' } as const;
+export const OPEN_OUTLETS = { 4: '100.64.2.7', 6: '2001:db8:fffd::7' } as const;
+
+const QUARANTINES: Readonly<Record<Shape['quarantine'], unknown>> = {
+  none: false,
+  all: true,
+  listed: [
+    ...Object.values(OUTLETS).map((to) => ({ to, ports: [`${OUTLET.port}/${OUTLET.protocol}`] })),
+    ...Object.values(OPEN_OUTLETS),
+  ],
+};
+
 /** The n-th service of the pool. Definitions of the same n are of the same service at different times. */
-function define(n: number, { families, ports, shared, moved, announce }: Shape): Service {
+function define(n: number, shape: Shape): Service {
+  const { families, ports, shared, moved, announce, quarantine } = shape;
   const own = (four: string, six: string): string[] => [
     ...(families === 'six' ? [] : [four]),
     ...(families === 'four' ? [] : [six]),
@@ -59,6 +76,7 @@ function define(n: number, { families, ports, shared, moved, announce }: Shape):
       })),
       testers: [],
       admins: [],
+      quarantine: QUARANTINES[quarantine],
     },
     `s${n}`,
   );

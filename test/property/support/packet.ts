@@ -1,4 +1,4 @@
-import type { Address, Family } from '../../../src/model/address.ts';
+import type { Address, Family, Network } from '../../../src/model/address.ts';
 import { contains, parseAddress, parseNetwork } from '../../../src/model/address.ts';
 import type { KernelState, TableName } from '../../../src/model/kernel-state.ts';
 import type { Protocol } from '../../../src/model/service.ts';
@@ -22,10 +22,19 @@ export interface Fate {
 interface Flying {
   readonly family: Family;
   readonly source: Address;
+  /** Where it was sent to, before any translation. */
+  readonly asked: { readonly destination: Address; readonly port: number };
   destination: Address;
   port: number;
   readonly protocol: Protocol;
   mark: number;
+}
+
+/**
+ * What becomes of a connection's first packet to the host itself: filter INPUT. The same holds as for send().
+ */
+export function sendToHost(kernel: KernelState, packet: Packet): 'left' | 'rejected' {
+  return traverse(kernel, 'filter', 'INPUT', takeOff(packet)) === 'REJECT' ? 'rejected' : 'left';
 }
 
 /**
@@ -43,7 +52,9 @@ export function send(kernel: KernelState, packet: Packet): Fate {
 
 function takeOff({ from, to, port, protocol }: Packet): Flying {
   const destination = mustParse(to);
-  return { family: destination.family, source: mustParse(from), destination, port, protocol, mark: 0 };
+  const { family } = destination;
+  const asked = { destination, port };
+  return { family, source: mustParse(from), asked, destination, port, protocol, mark: 0 };
 }
 
 function mustParse(text: string): Address {
@@ -168,7 +179,7 @@ function readMatch(name: string, rest: string[], negated: boolean): Match {
 const MATCHES: Readonly<Record<string, (value: string) => (packet: Flying) => boolean>> = {
   '-d': (value) => inNetwork(value, 'destination'),
   '-s': (value) => inNetwork(value, 'source'),
-  // Only packets from outside are sent here: they come in by no bridge of a service.
+  // Nothing is sent here that stays on one bridge, which is all that the rules ask of interfaces.
   '-i': () => () => false,
   '-o': () => () => false,
   '-p': (value) => (packet) => packet.protocol === value,
@@ -183,13 +194,26 @@ const MATCHES: Readonly<Record<string, (value: string) => (packet: Flying) => bo
     return (packet) => (packet.mark & (mask ?? 0)) >>> 0 === mark;
   },
   '--ctstate': (value) => () => value.split(',').includes('NEW'),
+  '--ctorigdst': (value) => {
+    const network = mustParseNetwork(value);
+    return ({ asked }) => contains(network, asked.destination);
+  },
+  '--ctorigdstport':
+    (value) =>
+    ({ asked }) =>
+      inRange(asked.port, value),
   '--comment': () => () => true,
 };
 
 function inNetwork(text: string, end: 'source' | 'destination'): (packet: Flying) => boolean {
+  const network = mustParseNetwork(text);
+  return (packet) => contains(network, packet[end]);
+}
+
+function mustParseNetwork(text: string): Network {
   const network = parseNetwork(text);
   if (typeof network === 'string') throw new Error(network);
-  return (packet) => contains(network, packet[end]);
+  return network;
 }
 
 function inRange(port: number, range: string): boolean {
