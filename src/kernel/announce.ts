@@ -38,7 +38,7 @@ export class Neighbours {
   async #tell(name: string, addresses: readonly Address[]): Promise<void> {
     const link = await this.#links.mustFind(name, 'our addresses could not be announced');
     if (!ETHERNET.test(link.mac) || addresses.length === 0) return;
-    const forwarding = await readSysctl(`net/ipv6/conf/${name}/forwarding`);
+    const forwarding = readSysctl(`net/ipv6/conf/${name}/forwarding`);
     const router = forwarding !== null && forwarding !== '0';
     const frames = addresses.flatMap((address) => announcementFrames(address, link.mac, router));
     const sending = sendFrames(name, link.index, frames);

@@ -91,15 +91,14 @@ export class LinuxKernel implements Kernel {
   }
 
   async fingerprint(sysctls: readonly string[]): Promise<string> {
-    const [rules, links, addresses, sets, choice, settings] = await Promise.all([
+    const [rules, links, addresses, sets, choice] = await Promise.all([
       this.#rulesPrint(),
       this.#links.links(),
       this.#links.addresses(),
       this.#ipset.heads(SET_PREFIX),
       activeMembers(this.#ipset),
-      Promise.all(sysctls.map(readSysctl)),
     ]);
-    return JSON.stringify([rules, links, addresses, sets, choice, settings]);
+    return JSON.stringify([rules, links, addresses, sets, choice, sysctls.map(readSysctl)]);
   }
 
   /** iptables-legacy has no generation: what it holds is read and summed up, which costs more and is done less often. */

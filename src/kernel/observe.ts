@@ -31,23 +31,21 @@ interface Parts {
 
 /** What there is of ours, wherever it is, and what `scope` asks for. Changes nothing. */
 export async function observe(parts: Parts, scope: Scope): Promise<KernelState> {
-  const [links, addresses, listed, ipv4, ipv6, sysctls, hairpin] = await Promise.all([
+  const [links, addresses, listed, ipv4, ipv6] = await Promise.all([
     parts.links.links(),
     parts.links.addresses(),
     parts.ipset.list(SET_PREFIX, parts.now()),
     tablesOf(parts, 4),
     tablesOf(parts, 6),
-    sysctlsOf(scope.sysctls),
-    needsHairpin(),
   ]);
   const inScope = new Set(scope.links);
   return {
-    bridges: bridgesIn(links, inScope, hairpin),
+    bridges: bridgesIn(links, inScope, needsHairpin()),
     addresses: addressesIn(links, addresses, inScope),
     sets: listed.filter(isPlain).map(stateOf),
     choice: choiceIn(listed),
     tables: { 4: ipv4, 6: ipv6 },
-    sysctls,
+    sysctls: sysctlsOf(scope.sysctls),
   };
 }
 
@@ -103,7 +101,11 @@ function stateOf({ name, type, family, timeouts, counters, elements }: PlainSet)
   return { name, type, family, timeouts, counters, elements: plain };
 }
 
-async function sysctlsOf(keys: readonly string[]): Promise<Record<string, string>> {
-  const read = await Promise.all(keys.map(async (key) => [key, await readSysctl(key)] as const));
-  return Object.fromEntries(read.filter((entry): entry is readonly [string, string] => entry[1] !== null));
+function sysctlsOf(keys: readonly string[]): Record<string, string> {
+  return Object.fromEntries(
+    keys.flatMap((key): [string, string][] => {
+      const value = readSysctl(key);
+      return value === null ? [] : [[key, value]];
+    }),
+  );
 }

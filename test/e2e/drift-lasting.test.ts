@@ -37,7 +37,7 @@ it('an idle director costs next to nothing', async () => {
   const share = (await usedBy(pid)) - before;
   const percent = (100 * share) / (performance.now() - began);
   console.log(`idle: ${percent.toFixed(2)} % of a core with ${world.services.length} services`);
-  expect(percent).toBeLessThan(2);
+  expect(percent).toBeLessThan(5);
 }, 60_000);
 
 /** Deletes our jump as soon as it is back; answers how often. */

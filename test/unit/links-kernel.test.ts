@@ -5,6 +5,7 @@ import { OUR_METRIC } from '../../src/kernel/links/codec.ts';
 import type { AddressRecord } from '../../src/kernel/links/codec.ts';
 import { LinuxKernel } from '../../src/kernel/linux.ts';
 import { NETLINK_ROUTE, NetlinkConnection } from '../../src/kernel/netlink/connection.ts';
+import { KernelError } from '../../src/lib/errors.ts';
 import { readSysctl, writeSysctl } from '../../src/kernel/sysctl.ts';
 import { systemClock } from '../../src/lib/clock.ts';
 import { BRIDGE_NETFILTER } from '../../src/plan/links.ts';
@@ -232,7 +233,7 @@ describe('addresses', () => {
     await writeSysctl('net/ipv4/conf/all/promote_secondaries', '0');
     await client.deleteAddress('lkbr', gateway);
     expect((await addressesOn('lkbr')).map(({ address }) => address.address)).toEqual(['10.50.0.9']);
-    expect(await readSysctl('net/ipv4/conf/lkbr/promote_secondaries')).toBe('0');
+    expect(readSysctl('net/ipv4/conf/lkbr/promote_secondaries')).toBe('0');
   });
 
   test('A link that does not exist is ENOENT; where IPv6 is off the error says so', async () => {
@@ -250,20 +251,20 @@ describe('sysctls', () => {
   test('What was written reads back; interface names may contain dots', async () => {
     ip('link add lk1.0 type veth peer name lkp1');
     await writeSysctl('net/ipv4/conf/lk1.0/forwarding', '1');
-    expect(await readSysctl('net/ipv4/conf/lk1.0/forwarding')).toBe('1');
+    expect(readSysctl('net/ipv4/conf/lk1.0/forwarding')).toBe('1');
     await writeSysctl('net/ipv4/conf/lk1.0/forwarding', '0');
-    expect(await readSysctl('net/ipv4/conf/lk1.0/forwarding')).toBe('0');
+    expect(readSysctl('net/ipv4/conf/lk1.0/forwarding')).toBe('0');
   });
 
   test('An absent key reads as null and cannot be written', async () => {
-    expect(await readSysctl('net/ipv4/conf/lk9/forwarding')).toBeNull();
+    expect(readSysctl('net/ipv4/conf/lk9/forwarding')).toBeNull();
     await expect(writeSysctl('net/ipv4/conf/lk9/forwarding', '1')).rejects.toMatchObject({ code: 'ENOENT' });
   });
 
   test.each(['../etc/passwd', 'net/../kernel/hostname', 'kernel/hostname', 'net/ipv4//ip_forward', ''])(
     'A key that is none of the network is refused: %s',
     async (key) => {
-      await expect(readSysctl(key)).rejects.toMatchObject({ code: 'EINVAL' });
+      expect(() => readSysctl(key)).toThrow(KernelError);
       await expect(writeSysctl(key, '1')).rejects.toMatchObject({ code: 'EINVAL' });
     },
   );

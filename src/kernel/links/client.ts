@@ -140,7 +140,7 @@ export class LinkClient {
     const member = link.masterIndex === master.index;
     if (!member || !link.up) await this.#change(link, { up: true, master: master.index }, what);
     // What was set on a port of another bridge went with that port.
-    if ((member && link.hairpin) || !(await needsHairpin())) return;
+    if ((member && link.hairpin) || !needsHairpin()) return;
     await this.#connection.request(RTM_SETLINK, 0, encodeSetHairpin(link.index)).catch(rethrow(what));
   }
 
@@ -215,7 +215,7 @@ export class LinkClient {
         contains(network, { family: address.family, text: address.address }),
     );
     const key = `net/ipv4/conf/${link.name}/promote_secondaries`;
-    if (going.secondary || others.length === 0 || (await readSysctl(key)) !== '0') return work();
+    if (going.secondary || others.length === 0 || readSysctl(key) !== '0') return work();
     await writeSysctl(key, '1');
     await work().finally(() => writeSysctl(key, '0'));
   }

@@ -13,7 +13,6 @@ import { readSysctl } from '../sysctl.ts';
  * (accept_dad=0, `nodad`), or this host both sysctls of BRIDGE_NETFILTER at 0 before its vif is put on the bridge: what
  * is in hairpin mode stays so, for whoever else may have wanted it.
  */
-export async function needsHairpin(): Promise<boolean> {
-  const values = await Promise.all(BRIDGE_NETFILTER.map(readSysctl));
-  return values.includes('1');
+export function needsHairpin(): boolean {
+  return BRIDGE_NETFILTER.map(readSysctl).includes('1');
 }
