@@ -105,9 +105,12 @@ function saveConfirmed(
   context.store.saveSwitch(ended);
   saveRows(context, ended.services);
   const stay = decided
-    .map(({ service, slots, primary }) => `${service.name} stays on ${slots[otherSlot(primary)]}`)
+    .map(
+      ({ service, slots, primary }) =>
+        `${service.name} stays on ${slots[otherSlot(primary)]}, its primary now`,
+    )
     .join(', ');
-  const text = `${stay}, which is its primary now; testing is closed`;
+  const text = `${stay}; testing is closed`;
   return journal(context, 'confirm', ended.services, actor, text, { switch: ended.id });
 }
 
