@@ -78,7 +78,11 @@ export async function endTrial(
     entries.map((entry) => ({ entry, slot: otherSlot(entry.primary) })),
     record.connections,
   );
-  if (unsaved !== null) throw unsaved;
+  if (unsaved !== null) {
+    // After what is written of the rollback itself, in its turn.
+    context.unsaved.push(() => forgetIntent(context, intent));
+    throw unsaved;
+  }
   return update(
     context,
     {

@@ -21,7 +21,7 @@ import { nextDeadline, passDeadlines } from './deadlines.ts';
 import { define, remove } from './define.ts';
 import type { Actor, Director, PendingPlan, Readiness, SwitchOrder, WhoamiRow } from './director.ts';
 import { endTrial } from './end-trial.ts';
-import { endStrays, leaveOld } from './flows.ts';
+import { endStrays, leaveOld, stillOld } from './flows.ts';
 import { hold, release } from './hold.ts';
 import { load } from './load.ts';
 import { recover } from './recover.ts';
@@ -113,7 +113,7 @@ export class Engine implements Director {
     const context = this.#context;
     const left = await recover(context, await context.kernel.observe({ links: [], sysctls: [] }));
     await endStrays(context, await applyEntries(context, context.entries, false));
-    for (const { old, connections } of left) await leaveOld(context, old, connections);
+    for (const { old, connections } of left) await leaveOld(context, stillOld(context, old), connections);
     const text = `the director has started with ${context.entries.size} services`;
     publish(
       context,

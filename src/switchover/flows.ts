@@ -75,6 +75,14 @@ async function busyOf(context: Context, old: readonly Old[]): Promise<Busy> {
   return (entry, slot, protocol) => (counted.get(filter(context, entry, slot, protocol).value) ?? 0) > 0;
 }
 
+/** Those of them that are not live now: another flip, or a deadline, may have made one so meanwhile. */
+export function stillOld({ entries }: Context, old: readonly Old[]): Old[] {
+  return old.filter(({ entry, slot }) => {
+    const now = entries.get(entry.service.name);
+    return now !== undefined && liveSlotOf(now) !== slot;
+  });
+}
+
 async function sweepStragglers(
   context: Context,
   old: readonly Old[],
@@ -82,11 +90,7 @@ async function sweepStragglers(
 ): Promise<void> {
   try {
     await context.queue.run(async () => {
-      // Another flip may have made it live again meanwhile.
-      const still = old.filter(({ entry, slot }) => {
-        const now = context.entries.get(entry.service.name);
-        return now !== undefined && liveSlotOf(now) !== slot;
-      });
+      const still = stillOld(context, old);
       const busy = await busyOf(context, still);
       for (const { entry, slot } of still) {
         if (busy(entry, slot, 'udp')) await end(context, entry, slot, 'udp');

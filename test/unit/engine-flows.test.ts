@@ -1,0 +1,84 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { Flow } from '../../src/kernel/kernel.ts';
+import { DEFAULT_MARK_MASK, encodeMark } from '../../src/model/mark.ts';
+import type { Protocol } from '../../src/model/service.ts';
+import type { Slot } from '../../src/model/state.ts';
+import { ACTOR, Bench } from './support/engine-bench.ts';
+
+const MINUTE = 60_000;
+let bench: Bench;
+beforeEach(async () => {
+  bench = await Bench.open();
+});
+afterEach(() => bench.close());
+
+/** A flow of mail to one of its DomUs, as the rules would have marked it. */
+function flow(slot: Slot, protocol: Protocol): Flow {
+  return {
+    family: 4,
+    protocol,
+    from: { family: 4, text: '100.64.0.9' },
+    to: { family: 4, text: '192.0.2.25' },
+    fromPort: 40_000 + (slot === 'a' ? 0 : 10) + (protocol === 'tcp' ? 0 : 1),
+    toPort: protocol === 'tcp' ? 25 : 514,
+    answeredBy: { family: 4, text: slot === 'a' ? '10.25.0.2' : '10.25.0.3' },
+    answeredPort: protocol === 'tcp' ? 25 : 514,
+    mark: encodeMark({ id: 1, slot, protocol }, DEFAULT_MARK_MASK),
+    id: 1,
+    closing: false,
+  };
+}
+
+const counted = async (slot: Slot, protocol: Protocol): Promise<number> => {
+  const { mark } = flow(slot, protocol);
+  return (await bench.kernel.countFlows(DEFAULT_MARK_MASK, mark)).get(mark) ?? 0;
+};
+
+/** The director dies at the first flow that it would end; all before that is done and written down. */
+async function dieBeforeFlows(work: () => Promise<unknown>): Promise<void> {
+  bench.fail((_, what) => (what === 'deleteFlows' ? 'die' : undefined));
+  void work().catch(() => undefined);
+  for (let turns = 0; turns < 200; turns++) await new Promise((resolve) => setImmediate(resolve));
+}
+
+const order = { services: ['mail'], to: 'secondary', connections: 'cut' } as const;
+
+describe('old flows that a director did not live to end', () => {
+  it('are ended by the next one, after a switch', async () => {
+    for (const protocol of ['tcp', 'udp'] as const) bench.kernel.addFlow(flow('a', protocol));
+    await dieBeforeFlows(() => bench.engine.switchOver(order, ACTOR));
+    expect(await counted('a', 'udp')).toBe(1);
+    await bench.restart();
+    expect([await counted('a', 'tcp'), await counted('a', 'udp')]).toEqual([0, 0]);
+    expect(bench.store.intents()).toEqual([]);
+  });
+
+  it('are ended by the next one, after a rollback', async () => {
+    const { id } = await bench.engine.switchOver(order, ACTOR);
+    for (const protocol of ['tcp', 'udp'] as const) bench.kernel.addFlow(flow('b', protocol));
+    await dieBeforeFlows(() => bench.engine.rollback(id, ACTOR));
+    expect(await counted('b', 'udp')).toBe(1);
+    await bench.restart();
+    expect([await counted('b', 'tcp'), await counted('b', 'udp')]).toEqual([0, 0]);
+    expect(bench.store.intents()).toEqual([]);
+  });
+
+  it('are those of the DomU that is dark by then: a trial that ended meanwhile made the old one live again', async () => {
+    await dieBeforeFlows(() => bench.engine.switchOver({ ...order, confirmWithin: MINUTE }, ACTOR));
+    bench.clock.advance(2 * MINUTE);
+    for (const slot of ['a', 'b'] as const) {
+      for (const protocol of ['tcp', 'udp'] as const) bench.kernel.addFlow(flow(slot, protocol));
+    }
+    await bench.restart();
+    expect([await counted('a', 'tcp'), await counted('a', 'udp')]).toEqual([1, 1]);
+    expect([await counted('b', 'tcp'), await counted('b', 'udp')]).toEqual([0, 0]);
+  });
+});
+
+it('a start with nothing to go on with ends no flow', async () => {
+  await bench.engine.switchOver(order, ACTOR);
+  bench.kernel.addFlow(flow('a', 'udp'));
+  bench.kernel.addFlow(flow('b', 'udp'));
+  await bench.restart();
+  expect([await counted('a', 'udp'), await counted('b', 'udp')]).toEqual([1, 1]);
+});
