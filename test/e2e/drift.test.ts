@@ -7,7 +7,7 @@ import { Drifting, both, hostsOwnRules, ip, ipset, restoreBoth, wholeKernel } fr
 import type { Drift } from './support/drift.ts';
 import { furnish } from './support/foreign.ts';
 import { FAMILIES } from './support/reach.ts';
-import { dumpsOf, foreignPart } from './support/traces.ts';
+import { dumpsOf, foreignPart, settledDumpsOf } from './support/traces.ts';
 import type { Dumps } from './support/traces.ts';
 
 const TABLES = ['raw', 'mangle', 'nat', 'filter'] as const;
@@ -29,7 +29,7 @@ beforeAll(async () => {
   await furnish(world);
   await vi.waitFor(() => drifting.nothingPending(), { timeout: 20_000, interval: 200 });
   reload = await hostsOwnRules(world);
-  foreign = foreignPart(await dumpsOf(world), OURS);
+  foreign = foreignPart(await settledDumpsOf(world), OURS);
 }, 60_000);
 afterAll(() => directed.end());
 
