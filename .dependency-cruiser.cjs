@@ -5,6 +5,7 @@ const order = [
   ['config', 'plan'],
   ['render'],
   ['kernel', 'store', 'health'],
+  ['meter'],
   ['reconcile'],
   ['switchover'],
   ['metrics', 'api'],
