@@ -229,6 +229,26 @@ describe('UDP senders', () => {
       await arrivals.end();
     }
   });
+
+  it("to a DomU's own address are shut out while it is dark, whatever they sent before; administrators are not, nor answers to itself", async () => {
+    const { world } = directed;
+    const own = world.domu('mail-a');
+    const asked = [own.ipv4, own.ipv6].map((host) => ({ host, port: 514, protocol: 'udp' as const }));
+    const customers = await Promise.all(asked.map((target) => hold('customer', target)));
+    const admins = await Promise.all(asked.map((target) => hold('admin', target)));
+    const elsewhere = world.domu('ldap-a');
+    const itself = await Promise.all(
+      [elsewhere.ipv4, elsewhere.ipv6].map((host) => hold('mail-a', { host, port: 389, protocol: 'udp' })),
+    );
+    const done = await operator.switch('mail');
+    // Two answers that were on their way may still come.
+    const before = customers.map(({ answers }) => answers.length + 2);
+    for (let round = 0; round < 5; round++)
+      await Promise.all([...admins, ...itself].map((one) => one.next(({ text }) => text !== '', 10_000)));
+    customers.forEach(({ answers }, i) => expect(answers.length).toBeLessThanOrEqual(before[i] ?? 0));
+    await operator.rollBack(done);
+    await Promise.all(customers.map((one) => one.next(({ text }) => text !== '', 10_000)));
+  });
 });
 
 /** Counts the customer's datagrams inside the DomUs, which do not answer them meanwhile. */

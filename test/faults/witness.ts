@@ -28,6 +28,7 @@ export class Witness {
   readonly #world: World;
   readonly #domus: readonly string[];
   #sights: Sight[] = [];
+  #since = 0;
   #stopped = false;
   #running: Promise<void> = Promise.resolve();
   asked = 0;
@@ -51,8 +52,10 @@ export class Witness {
     await this.#running;
   }
 
+  /** Nothing that was asked before tells of what comes: its answer may still be on the way. */
   forget(): void {
     this.#sights = [];
+    this.#since = performance.now();
   }
 
   /** Openings of the customer's that these DomUs have counted. */
@@ -100,7 +103,7 @@ export class Witness {
         const target = { host: addressOf(whom, family), port, protocol, timeout: PATIENCE };
         const { domu } = await this.#world.ask('customer', target);
         this.asked++;
-        this.#sights.push({ to, direct, began, ended: performance.now(), domu });
+        if (began >= this.#since) this.#sights.push({ to, direct, began, ended: performance.now(), domu });
       }),
     );
   }

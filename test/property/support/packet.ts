@@ -194,6 +194,7 @@ const MATCHES: Readonly<Record<string, (value: string) => (packet: Flying) => bo
     return (packet) => (packet.mark & (mask ?? 0)) >>> 0 === mark;
   },
   '--ctstate': (value) => () => value.split(',').includes('NEW'),
+  '--ctdir': (value) => () => value === 'ORIGINAL',
   '--ctorigdst': (value) => {
     const network = mustParseNetwork(value);
     return ({ asked }) => contains(network, asked.destination);
