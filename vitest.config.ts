@@ -1,12 +1,8 @@
-import { configDefaults, defineConfig } from 'vitest/config';
-
-/** A crash suite is as long as one asks: `npm run test:faults` says how many kills. */
-const withoutKills = process.env['FAULT_KILLS'] === undefined ? ['test/faults/kills.test.ts'] : [];
+import { defineConfig } from 'vitest/config';
 
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
-    exclude: [...configDefaults.exclude, ...withoutKills],
     testTimeout: 30_000,
     hookTimeout: 60_000,
     // Namespaces, rules and sets are one kernel's: files that use it take turns.

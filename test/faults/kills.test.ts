@@ -4,12 +4,13 @@ import type { DirectedWorld } from '../e2e/support/director.ts';
 import { Killer } from './kills.ts';
 import { Schedule } from './schedule.ts';
 
-/** `npm run test:faults` asks for a thousand; of which every other one is under load. */
-const KILLS = Number(process.env['FAULT_KILLS'] ?? 60);
+/** `npm run test:faults` asks for a thousand; `npm test` makes a sample. Every other kill is under load. */
+const ASKED = process.env['FAULT_KILLS'];
+const KILLS = Number(ASKED ?? 50);
 const SEED = Number(process.env['FAULT_SEED'] ?? 1);
-/** A slow machine does fewer of the sample; the whole is done however long it takes. */
-const SAMPLE_MS = 150_000;
-const LIMIT_MS = KILLS > 60 ? 75 * 60_000 : SAMPLE_MS + 60_000;
+/** A slow machine does fewer of the sample; what was asked for is done however long it takes. */
+const SAMPLE_MS = 120_000;
+const LIMIT_MS = ASKED === undefined ? SAMPLE_MS + 60_000 : 120 * 60_000;
 
 let directed: DirectedWorld;
 let killer: Killer;
@@ -30,8 +31,8 @@ it(
     const began = performance.now();
     for (const aimed of schedule.aims()) {
       const { total } = killer.tally;
-      if (total.kills >= KILLS || (KILLS <= 60 && performance.now() - began > SAMPLE_MS)) break;
-      const load = KILLS > 60 && total.kills % 2 === 1 ? startLoad() : null;
+      if (total.kills >= KILLS || (ASKED === undefined && performance.now() - began > SAMPLE_MS)) break;
+      const load = total.kills % 2 === 1 ? startLoad() : null;
       schedule.learn(aimed, await killer.strike(aimed.operation, aimed.moment, aimed.again));
       await load?.stop();
     }
@@ -39,7 +40,7 @@ it(
     console.log(`${killer.tally.table()}\n\n${killer.asked} questions of a customer's, ${seconds} s`);
     expect(killer.tally.faults).toEqual([]);
     expect(killer.tally.total).toMatchObject({ lost: 0, mixed: 0, dark: 0 });
-    expect(killer.tally.total.kills).toBeGreaterThan(20);
+    expect(killer.tally.total.kills).toBeGreaterThan(10);
   },
   LIMIT_MS,
 );
