@@ -65,14 +65,14 @@ function table(plan: Consolidation, wish: Wish, look: Look): string[] {
   ]);
   return layout(
     [...COLUMNS, ...kinds.map(columnOf)],
-    [...rows, together('at the least', plan.least), together('at the most', plan.most)],
+    [...rows, together('at least', plan.least), together('at most', plan.most)],
     look,
   );
 }
 
 const ALWAYS: ReadonlySet<Kind> = new Set(['user', 'system', 'steal', 'iowait']);
 const COLUMNS: readonly Column[] = [
-  { title: 'MACHINE', least: 12 },
+  { title: 'MACHINE', least: 8 },
   { title: 'HAS', align: 'right' },
   { title: 'DAY', align: 'right' },
   { title: '5 MIN', align: 'right' },
