@@ -4,6 +4,7 @@ import { consolidate } from '../../src/capacity/consolidate.ts';
 import type { Consolidation, Wish } from '../../src/capacity/consolidate.ts';
 import { coresOf, loadFrom } from '../../src/capacity/load.ts';
 import { machinesOf } from '../../src/capacity/machine.ts';
+import { place } from '../../src/capacity/place.ts';
 import { DAY, resample } from '../../src/capacity/resample.ts';
 import { TYPICAL_COST } from '../../src/capacity/routing-cost.ts';
 import type { Recording, Sample } from '../../src/capacity/sadf.ts';
@@ -161,6 +162,15 @@ it('everybody is on one host, and no host has more than it can carry', () => {
         const own = all.filter(({ machine }) => names.includes(machine));
         expect(planned(own, wanted).least.peak.cores).toBeLessThanOrEqual(usable + ROUNDING);
       }
+    }),
+  );
+});
+
+it('a host is full by all that is on it', () => {
+  fc.assert(
+    fc.property(fc.integer({ min: 1, max: 12 }), fc.integer({ min: 1, max: 4 }), (many, each) => {
+      const needs = Array.from({ length: many }, (_, at) => ({ name: `m${at}`, series: new Map([[0, 1]]) }));
+      expect(place(needs, each)).toHaveLength(Math.ceil(many / each));
     }),
   );
 });

@@ -134,9 +134,16 @@ describe('a machine', () => {
       ...read('2.json', record(600, 20), record(900, 60)),
     ]);
     expect(one.files).toEqual(['1.json', '2.json']);
+    expect(one.buckets.map(({ seconds }) => seconds)).toEqual([300, 300, 300]);
     expect(one.buckets.map(({ load }) => load.user)).toEqual(
       [0.4, 0.8, 2.4].map((x) => expect.closeTo(x) as number),
     );
+  });
+
+  it('has no gap between files whose names are not in the order of time', () => {
+    const files = [300, 900, 600].map((end, at) => read(`${at}.json`, record(end, 10)));
+    const one = machine(files.flat());
+    expect(one.unknown).toBe(0);
   });
 
   it('is not two machines of one name', () => {
