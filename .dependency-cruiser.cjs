@@ -1,7 +1,7 @@
 /** The way of the data: a folder imports only from those to its left. main.ts alone knows them all. */
 const order = [
   ['lib'],
-  ['model'],
+  ['model', 'capacity'],
   ['config', 'plan'],
   ['render'],
   ['kernel', 'store', 'health'],
@@ -23,7 +23,7 @@ const clients = ['cli', 'web'].map((name) => ({
   name: `${name}-is-a-client-of-the-contract`,
   severity: 'error',
   from: { path: `^src/${name}/` },
-  to: { path: '^src/', pathNot: `^src/(${name}/|lib/|api/contract)` },
+  to: { path: '^src/', pathNot: `^src/(${name}/|lib/|capacity/|api/contract)` },
 }));
 
 module.exports = {
@@ -47,8 +47,8 @@ module.exports = {
     {
       name: 'pure-core',
       severity: 'error',
-      comment: 'model, plan and render know no I/O and no clock',
-      from: { path: '^src/(model|plan|render)/' },
+      comment: 'model, capacity, plan and render know no I/O and no clock',
+      from: { path: '^src/(model|capacity|plan|render)/' },
       to: { dependencyTypes: ['core'] },
     },
   ],

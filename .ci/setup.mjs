@@ -16,7 +16,13 @@ const TOOLS = {
   mount: 'mount',
   perl: 'perl-base',
 };
-const TEST_TOOLS = { conntrack: 'conntrack', tcpdump: 'tcpdump', nft: 'nftables', strace: 'strace' };
+const TEST_TOOLS = {
+  conntrack: 'conntrack',
+  tcpdump: 'tcpdump',
+  nft: 'nftables',
+  strace: 'strace',
+  sadf: 'sysstat',
+};
 // better-sqlite3 is compiled where its prebuilt binary cannot be had.
 const BUILD_TOOLS = { python3: 'python3', make: 'make', 'g++': 'g++' };
 

@@ -8,6 +8,7 @@ import type { Config } from './config/index.ts';
 import { formatFaults, readConfig } from './config/index.ts';
 import { HealthMonitor } from './health/monitor.ts';
 import { LinuxKernel } from './kernel/linux.ts';
+import { measureLoad } from './kernel/load.ts';
 import { systemClock } from './lib/clock.ts';
 import { DirectorError, messageOf, Refusal } from './lib/errors.ts';
 import { Releaser } from './lib/releaser.ts';
@@ -104,6 +105,7 @@ async function start(
     listen: config.listen,
     tokens: () => engine.config.tokens,
     metrics: () => metrics.render(),
+    load: (ms) => measureLoad(ms, clock),
     log,
     version,
   });

@@ -232,6 +232,44 @@ export const journalEntry = z
   })
   .meta({ id: 'JournalEntry' });
 
+const perSecond = z.number().nullable();
+export const capacityView = z
+  .object({
+    at: instant,
+    seconds: z.number().meta({ description: 'For how long the host was looked at' }),
+    cores: z.number().int(),
+    cpu: z
+      .object({
+        user: z.number(),
+        nice: z.number(),
+        guest: z.number(),
+        system: z.number(),
+        irq: z.number(),
+        soft: z.number(),
+        steal: z.number(),
+        iowait: z.number(),
+        idle: z.number(),
+      })
+      .meta({ description: 'In cores: together they are all cores' }),
+    domus: z
+      .array(
+        z.object({
+          service: serviceName,
+          domu: z.string(),
+          role,
+          vifs: z.array(z.string()),
+          packetsIn: perSecond,
+          packetsOut: perSecond,
+          bytesIn: perSecond,
+          bytesOut: perSecond,
+        }),
+      )
+      .meta({
+        description: 'A second, as the DomU sees it; null: its vifs are not listed, or were not there',
+      }),
+  })
+  .meta({ id: 'Capacity' });
+
 export const readyView = z
   .object({ ready: z.boolean(), problems: z.array(z.string()), since: instant })
   .meta({ id: 'Ready' });
@@ -270,5 +308,6 @@ export type TestingRequest = z.infer<typeof testingRequest>;
 export type WhoamiView = z.infer<typeof whoamiView>;
 export type PlanView = z.infer<typeof planView>;
 export type JournalEntry = z.infer<typeof journalEntry>;
+export type CapacityView = z.infer<typeof capacityView>;
 export type ReadyView = z.infer<typeof readyView>;
 export type Problem = z.infer<typeof problem>;

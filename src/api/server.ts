@@ -1,4 +1,5 @@
 import type { Server } from 'node:http';
+import type { HostLoad } from '../capacity/host-load.ts';
 import { DirectorError, messageOf } from '../lib/errors.ts';
 import { Releaser } from '../lib/releaser.ts';
 import type { Director } from '../switchover/director.ts';
@@ -26,6 +27,8 @@ export interface ServerOptions {
   /** Asked at each call: a reload may change them. */
   readonly tokens: () => readonly TokenHash[];
   readonly metrics: () => Promise<{ contentType: string; body: string }>;
+  /** What the host does over so many milliseconds from now. */
+  readonly load: (ms: number) => Promise<HostLoad>;
   readonly log: Logger;
   readonly version: string;
 }

@@ -1,6 +1,7 @@
 import { Command, Option } from 'commander';
 import type { Argument } from 'commander';
 import { parseUrl } from './arguments.ts';
+import { addCapacity } from './commands/capacity.ts';
 import { addCheck } from './commands/check.ts';
 import { addCompletion } from './commands/completion.ts';
 import { addConfirm, addRollback } from './commands/end.ts';
@@ -105,6 +106,7 @@ function addCommands(shell: Shell): void {
   addJournal(shell);
   addWhoami(shell);
   addPlan(shell);
+  addCapacity(shell);
   shell.program.commandsGroup('Direct:');
   addSwitch(shell);
   addConfirm(shell);

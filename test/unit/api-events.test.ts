@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { startServer } from '../../src/api/server.ts';
 import type { RunningServer } from '../../src/api/server.ts';
-import { memoryLog } from './support/api-double.ts';
+import { memoryLog, hostLoad } from './support/api-double.ts';
 import { DirectorDouble } from './support/director-double.ts';
 
 interface Event {
@@ -27,6 +27,7 @@ beforeEach(async () => {
     director,
     listen: { socket: join(dir, 'sock'), http: null, tls: null },
     tokens: () => [],
+    load: hostLoad,
     metrics: () => Promise.resolve({ contentType: 'text/plain', body: '' }),
     log: memoryLog(),
     version: '1.2.3',

@@ -401,3 +401,27 @@ test('metrics are passed on as they are', async () => {
   const { text, headers } = await call('GET', '/metrics');
   expect([text, headers['content-type']]).toEqual(['up 1\n', 'text/plain; version=0.0.4']);
 });
+
+test('the load of the host is told in cores, and the packets as each DomU sees them', async () => {
+  const { status, json } = await call('GET', '/v1/capacity?for=500ms');
+  expect(status).toBe(200);
+  const view = contract.capacityView.strict().parse(json);
+  expect(view).toMatchObject({ seconds: 0.5, cores: 4, cpu: { idle: 2, iowait: 0.25 } });
+  // What vif1.0 receives, mail-a has sent; vif2.0 is not there.
+  expect(view.domus.slice(0, 2)).toEqual([
+    expect.objectContaining({
+      domu: 'mail-a',
+      role: 'primary',
+      packetsIn: 200,
+      packetsOut: 100,
+      bytesIn: 20_000,
+    }),
+    expect.objectContaining({ domu: 'mail-b', role: 'secondary', packetsIn: null, bytesOut: null }),
+  ]);
+});
+
+test.each(['99ms', '21s', '3', 'soon'])('the host is not looked at for %s: 400', async (text) => {
+  const { status, json } = await call('GET', `/v1/capacity?for=${text}`);
+  expect(status).toBe(400);
+  expect(contract.problem.parse(json).errors).toHaveLength(1);
+});

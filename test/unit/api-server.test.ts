@@ -9,7 +9,7 @@ import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import pino from 'pino';
 import { startServer } from '../../src/api/server.ts';
 import type { Logger, RunningServer, ServerOptions } from '../../src/api/server.ts';
-import { memoryLog } from './support/api-double.ts';
+import { memoryLog, hostLoad } from './support/api-double.ts';
 import { DirectorDouble } from './support/director-double.ts';
 
 let dir: string;
@@ -31,6 +31,7 @@ async function start(listen: Partial<ServerOptions['listen']> = {}): Promise<Run
     director,
     listen: { socket: socketPath(), http: null, tls: null, ...listen },
     tokens: () => [],
+    load: hostLoad,
     metrics: () => Promise.resolve({ contentType: 'text/plain', body: '' }),
     log: memoryLog(),
     version: '1.2.3',

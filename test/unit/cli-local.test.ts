@@ -59,7 +59,7 @@ describe('commands that are no calls', () => {
 
 describe('help', () => {
   const commands = (
-    'status watch journal whoami plan switch confirm rollback hold release testers testing ' +
+    'status watch journal whoami plan capacity switch confirm rollback hold release testers testing ' +
     'serve reload teardown check doctor lab completion'
   ).split(' ');
 
@@ -123,6 +123,8 @@ describe('completion', () => {
       ['add', 'remove'],
     ],
     [['testing', 'mail', 'o'], ['open']],
+    [['cap'], ['capacity']],
+    [['capacity', 'mail.json', '--re'], ['--reserve']],
     [['completion', 'f'], ['fish']],
     [['status', '--js'], ['--json']],
     [['nonsense', ''], []],

@@ -1,4 +1,5 @@
 import { buildApp } from '../../../src/api/app.ts';
+import type { HostLoad } from '../../../src/capacity/host-load.ts';
 import type { Access, App, Logger } from '../../../src/api/context.ts';
 import { EventStreams } from '../../../src/api/event-streams.ts';
 import { Turns } from '../../../src/api/turns.ts';
@@ -18,6 +19,15 @@ export function memoryLog(): Logger & { readonly lines: LogLine[] } {
   return { lines, debug: write('debug'), info: write('info'), warn: write('warn'), error: write('error') };
 }
 
+/** A host of four cores, half of them idle, whose vif1.0 carries 100 packets a second each way. */
+export const hostLoad = (ms: number): Promise<HostLoad> =>
+  Promise.resolve({
+    seconds: ms / 1000,
+    cores: 4,
+    cpu: { user: 1, nice: 0, guest: 0, system: 0.5, irq: 0, soft: 0.25, steal: 0, iowait: 0.25, idle: 2 },
+    links: new Map([['vif1.0', { rxPackets: 100, rxBytes: 10_000, txPackets: 200, txBytes: 20_000 }]]),
+  });
+
 export const SOCKET: Access = { via: 'socket' };
 
 /** The app with a double behind it; close() ends what it holds. */
@@ -34,7 +44,7 @@ export async function appWith(
   const streams = new EventStreams(director);
   const metrics = () => Promise.resolve({ contentType: 'text/plain; version=0.0.4', body: 'up 1\n' });
   const app = await buildApp(
-    { director, metrics, log, version: '1.2.3', access, turns: new Turns(), streams },
+    { director, metrics, load: hostLoad, log, version: '1.2.3', access, turns: new Turns(), streams },
     null,
   );
   return {
