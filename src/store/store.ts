@@ -219,7 +219,11 @@ export class Store {
 
   /** Ended or not: those whose old connections are still to be cut at a time, be it past. One that failed has none. */
   draining(): SwitchRecord[] {
-    return this.switches(200).filter(({ state, drainUntil }) => state !== 'failed' && drainUntil !== null);
+    // Most switches have nothing left to drain, and those of many services are long to read.
+    return this.#switches(
+      `WHERE seq IN (SELECT seq FROM switches ORDER BY seq DESC LIMIT 200) AND state <> 'failed'
+         AND json_extract(record, '$.drainUntil') IS NOT NULL ORDER BY seq DESC`,
+    );
   }
 
   #switches(where: string, ...values: unknown[]): SwitchRecord[] {
