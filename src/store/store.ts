@@ -306,6 +306,30 @@ export class Store {
     }));
   }
 
+  /**
+   * Forgets entries of the journal and switches that have ended, from before this point in time: at most `limit` of
+   * each, oldest first, and none that is younger than one that stays. Answers how many are gone.
+   */
+  forgetHistory(before: number, limit: number): number {
+    const oldest = this.#all('SELECT id, at, services FROM journal ORDER BY id LIMIT ?', limit);
+    const entries = oldest.slice(
+      0,
+      lengthWhile(oldest, ({ at }) => Number(at) < before),
+    );
+    for (const { id, services } of entries) {
+      for (const service of new Set(JSON.parse(String(services)) as string[]))
+        this.#run('DELETE FROM journal_services WHERE service = ? AND journal_id = ?', service, id);
+      this.#run('DELETE FROM journal WHERE id = ?', id);
+    }
+    const ended = this.#all(
+      `SELECT seq, state, json_extract(record, '$.requestedAt') AS at FROM switches ORDER BY seq LIMIT ?`,
+      limit,
+    );
+    const count = lengthWhile(ended, ({ at, state }) => Number(at) < before && state !== 'trial');
+    for (const { seq } of ended.slice(0, count)) this.#run('DELETE FROM switches WHERE seq = ?', seq);
+    return entries.length + count;
+  }
+
   recall(key: string): { fingerprint: string; status: number; body: string } | null {
     const [row] = this.#all('SELECT * FROM idempotency WHERE key = ?', key);
     if (row === undefined) return null;
@@ -345,6 +369,11 @@ export class Store {
   forgetSysctls(): void {
     this.#run('DELETE FROM sysctls');
   }
+}
+
+function lengthWhile<T>(items: readonly T[], holds: (item: T) => boolean): number {
+  const end = items.findIndex((item) => !holds(item));
+  return end === -1 ? items.length : end;
 }
 
 function isSqlite(error: unknown): boolean {

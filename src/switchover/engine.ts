@@ -30,6 +30,7 @@ import { recover } from './recover.ts';
 import type { Entry } from './registry.ts';
 import { domuAt, toState } from './registry.ts';
 import { reload } from './reload.ts';
+import { ANSWERS_MS, Retention } from './retention.ts';
 import { mustFind, probeTargets, switchOver } from './switch-over.ts';
 import { teardown } from './teardown.ts';
 import { enrol, setTesting, unenrol } from './testers.ts';
@@ -47,14 +48,13 @@ export interface EngineParts {
 
 /** How long a count of all flows is good for; one dump serves everybody who asks meanwhile. Milliseconds. */
 const FLOWS_FRESH_MS = 500;
-/** Answers to idempotency keys are kept for a day. */
-const ANSWERS_MS = 86_400_000;
 
 /** The director as the API sees it: every verb that changes something, one after another. */
 export class Engine implements Director {
   readonly events: Events<EngineEvents>;
   readonly #context: Context;
   readonly #watch: Watch;
+  readonly #retention: Retention;
   #cancelWake: () => void = () => undefined;
   #problem: { text: string; since: number } | null = null;
   #since: number;
@@ -76,6 +76,7 @@ export class Engine implements Director {
       wake: () => this.#schedule(),
     };
     this.#watch = new Watch(this.#context);
+    this.#retention = new Retention(this.#context);
     this.events.on('reconcile-failed', ({ error }) => this.#setProblem(messageOf(error)));
     this.events.on('reconciled', () => this.#setProblem(null));
     this.events.on('undisturbed', () => this.#setProblem(null));
@@ -109,6 +110,7 @@ export class Engine implements Director {
     this.#started = true;
     this.#schedule();
     this.#watch.start();
+    this.#retention.start();
   }
 
   async #takeOver(): Promise<void> {
@@ -128,6 +130,7 @@ export class Engine implements Director {
     this.#stopped = true;
     this.#cancelWake();
     this.#watch.stop();
+    this.#retention.stop();
     this.#context.health.close();
     await this.#context.queue.idle();
     if (this.#started)
