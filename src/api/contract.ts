@@ -89,6 +89,17 @@ export const switchView = z
   })
   .meta({ id: 'Switch' });
 
+export const drainView = z
+  .object({
+    domu: z.string(),
+    flows: z.number().int().meta({ description: 'How many are left; those of testers are not among them' }),
+    until: instant.nullable().meta({ description: 'When they are cut; null: they stay until they end' }),
+  })
+  .meta({
+    id: 'Draining',
+    description: 'TCP connections from before a switch, on the DomU that is dark since',
+  });
+
 export const serviceView = z
   .object({
     name: serviceName,
@@ -104,6 +115,7 @@ export const serviceView = z
     bridge: z.string(),
     testers: z.array(testerView),
     switch: switchView.nullable(),
+    draining: drainView.nullable().meta({ description: 'null where no old connection is left' }),
     source: z
       .enum(['file', 'api'])
       .meta({ description: 'Who defined it last: the configuration file, or the API' }),

@@ -1,7 +1,7 @@
 import { formatSource } from '../model/address.ts';
 import type { JournalRecord, ServiceSnapshot, SwitchRecord } from '../model/records.ts';
 import { formatPort } from '../model/service.ts';
-import { domuOf, liveRole, slotOf } from '../model/state.ts';
+import { domuOf, liveRole, otherRole, slotOf } from '../model/state.ts';
 import type { Role, Tester } from '../model/state.ts';
 import type { Readiness, WhoamiRow } from '../switchover/director.ts';
 import type {
@@ -34,6 +34,7 @@ export function serviceView(snapshot: ServiceSnapshot): ServiceView {
     bridge: service.bridge.name,
     testers: state.testers.map(testerView),
     switch: activeSwitch === null ? null : switchView(activeSwitch),
+    draining: drainView(snapshot),
     source,
     generation,
   };
@@ -49,6 +50,12 @@ function domuView({ state, health, flows }: ServiceSnapshot, role: Role): DomuVi
     healthReason: health[slot].reason,
     flows: flows[slot],
   };
+}
+
+function drainView({ state, drain }: ServiceSnapshot): ServiceView['draining'] {
+  if (drain === null) return null;
+  const dark = domuOf(state, otherRole(liveRole(state)));
+  return { domu: dark.name, flows: drain.flows, until: instantOrNull(drain.until) };
 }
 
 export function testerView({ source, kind, expiresAt, note }: Tester): TesterView {

@@ -21,6 +21,8 @@ export interface Config {
   readonly uplink: string | null;
   readonly iptables: 'auto' | 'nft' | 'legacy';
   readonly markMask: number;
+  /** Milliseconds that entries of the journal, and switches that have ended, are kept; null: for ever. */
+  readonly journalKeep: number | null;
   readonly tokens: readonly Token[];
   /** In the file's order. */
   readonly services: readonly Service[];

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { parseAddress } from '../model/address.ts';
 import { DEFAULT_MARK_MASK, hex, isMarkMask } from '../model/mark.ts';
 import { DOMU_NAME } from '../model/service.ts';
-import { list, mapping, named, oneOf, parsed, text } from './fields.ts';
+import { durationOrNever, list, mapping, named, oneOf, parsed, text } from './fields.ts';
 import { PORT_MAX } from './parse-port.ts';
 import { interfaceName, serviceName, serviceSchema } from './service-schema.ts';
 import { needsText, show, wrongKind } from './words.ts';
@@ -108,6 +108,20 @@ const mark = mapping(
   .prefault({})
   .meta({ description: "The director's part of the conntrack mark" });
 
+const DAY = 86_400_000;
+
+const journal = mapping(
+  {
+    keep: durationOrNever(
+      { least: DAY, most: 36_500 * DAY, because: 'write never to keep all of it' },
+      { description: 'How long its entries, and switches that have ended, are kept; never: for ever' },
+    ).prefault('400d'),
+  },
+  'the journal',
+)
+  .prefault({})
+  .meta({ description: 'The journal' });
+
 /** Names by which the journal tells who asked, where it was nobody with a token. */
 const ACTORS = ['socket', 'signal', 'director'];
 
@@ -150,6 +164,7 @@ const shape = {
     description: 'Which variant of the iptables tools to use; auto: the one that the host uses',
   }).prefault('auto'),
   mark,
+  journal,
   tokens: list(token, 'a list of tokens: {name, sha256}')
     .prefault([])
     .meta({ description: 'Who may change something over http' }),

@@ -43,7 +43,7 @@ export async function observe(parts: Parts, scope: Scope): Promise<KernelState> 
     bridges: bridgesIn(links, inScope, needsHairpin()),
     addresses: addressesIn(links, addresses, inScope),
     sets: listed.filter(isPlain).map(stateOf),
-    choice: choiceIn(listed),
+    ...choiceAndCrooked(listed),
     tables: { 4: ipv4, 6: ipv6 },
     sysctls: sysctlsOf(scope.sysctls),
   };
@@ -95,6 +95,15 @@ type PlainSet = ListedSet & { readonly type: SetType; readonly family: Family };
 
 const isPlain = (set: ListedSet): set is PlainSet =>
   !CHOICE_SETS.has(set.name) && isSetType(set.type) && set.family !== null;
+
+function choiceAndCrooked(listed: readonly ListedSet[]): Pick<KernelState, 'choice' | 'crooked'> {
+  const choice = choiceIn(listed);
+  const crooked = {
+    sets: listed.filter((set) => !isPlain(set) && !CHOICE_SETS.has(set.name)).map(({ name }) => name),
+    choice: choice === null && listed.some(({ name }) => CHOICE_SETS.has(name)),
+  };
+  return crooked.sets.length > 0 || crooked.choice ? { choice, crooked } : { choice };
+}
 
 function stateOf({ name, type, family, timeouts, counters, elements }: PlainSet): SetState {
   const plain = elements.map(({ key, expiresAt }) => ({ key, expiresAt }));

@@ -8,8 +8,18 @@ export interface KernelState {
   readonly sets: readonly SetState[];
   /** What the two-faced choice list `dir-trial` says now; null where it does not exist or should not. */
   readonly choice: Choice | null;
+  /** Observed only, and absent where there is nothing of it. */
+  readonly crooked?: Crooked;
   readonly tables: Readonly<Record<Family, TableStates>>;
   readonly sysctls: Readonly<Record<string, string>>;
+}
+
+/** What bears a name of ours and is not what we make. */
+export interface Crooked {
+  /** Names of sets of types that none of ours has. */
+  readonly sets: readonly string[];
+  /** Whether there is any part of the choice although it is not whole. */
+  readonly choice: boolean;
 }
 
 export interface BridgeState {

@@ -71,6 +71,13 @@ export interface HealthReport {
   readonly since: number | null;
 }
 
+/** TCP connections of a service that were opened before a flip, and stay on the DomU that is dark since. */
+export interface Drain {
+  readonly flows: number;
+  /** When they are cut; null: they stay until they end. */
+  readonly until: number | null;
+}
+
 /** Everything that is known of one service now. */
 export interface ServiceSnapshot {
   readonly state: ServiceState;
@@ -79,4 +86,6 @@ export interface ServiceSnapshot {
   readonly activeSwitch: SwitchRecord | null;
   readonly health: Readonly<Record<Slot, HealthReport>>;
   readonly flows: Readonly<Record<Slot, number>>;
+  /** null where nothing is left to drain. */
+  readonly drain: Drain | null;
 }

@@ -63,14 +63,13 @@ export function undoSets(desired: KernelState, observed: KernelState): Operation
       set: specOf(set),
       why: `nothing needs ${set.name} any more`,
     }));
+  const isThere = observed.choice !== null || observed.crooked?.choice === true;
   const choice: Operation[] =
-    desired.choice === null && observed.choice !== null
-      ? [{ kind: 'choice-destroy', why: 'no service is left' }]
-      : [];
+    desired.choice === null && isThere ? [{ kind: 'choice-destroy', why: 'no service is left' }] : [];
   return [...elements, ...choice, ...sets];
 }
 
-function surplus(set: SetState, wanted: SetState | undefined): Operation[] {
+export function surplus(set: SetState, wanted: SetState | undefined): Operation[] {
   if (wanted === undefined) return [];
   const keys = new Set(wanted.elements.map(({ key }) => key));
   const extra = set.elements.filter(({ key }) => !keys.has(key));
@@ -92,7 +91,7 @@ function same(a: SetElement, b: SetElement | undefined): boolean {
   return Math.abs(a.expiresAt - b.expiresAt) <= TOLERANCE_MS;
 }
 
-function specOf({ name, type, family, timeouts, counters }: SetState): SetSpec {
+export function specOf({ name, type, family, timeouts, counters }: SetState): SetSpec {
   return { name, type, family, timeouts, counters };
 }
 

@@ -6,9 +6,14 @@ import type { Slot } from '../model/state.ts';
 export const setName = (stem: string, family: Family): string => `dir-${stem}${family === 6 ? '6' : ''}`;
 export const testersSet = (service: string, family: Family): string => setName(`${service}-testers`, family);
 
+/** Stands in for a set of ours while that is made anew; see replaceSets. No service's name has a dot. */
+export const standInFor = (set: string): string => `${set}.n`;
+
 /** Sets that bear one of our names. Somebody else's `dir-backup` is none of them, and is left alone. */
 export function isOurSet(name: string): boolean {
-  return /^dir-((vips|domus|quarantine|in|out|hairpin|hold)|[a-z][a-z0-9-]{0,15}-testers)6?$/.test(name);
+  return /^dir-((vips|domus|quarantine|in|out|hairpin|hold)|[a-z][a-z0-9-]{0,15}-testers)6?(\.n)?$/.test(
+    name,
+  );
 }
 
 /** The one list that every switch exchanges; see Choice. */

@@ -219,7 +219,11 @@ export class Store {
 
   /** Ended or not: those whose old connections are still to be cut at a time, be it past. One that failed has none. */
   draining(): SwitchRecord[] {
-    return this.switches(200).filter(({ state, drainUntil }) => state !== 'failed' && drainUntil !== null);
+    // Most switches have nothing left to drain, and those of many services are long to read.
+    return this.#switches(
+      `WHERE seq IN (SELECT seq FROM switches ORDER BY seq DESC LIMIT 200) AND state <> 'failed'
+         AND json_extract(record, '$.drainUntil') IS NOT NULL ORDER BY seq DESC`,
+    );
   }
 
   #switches(where: string, ...values: unknown[]): SwitchRecord[] {
@@ -302,6 +306,30 @@ export class Store {
     }));
   }
 
+  /**
+   * Forgets entries of the journal and switches that have ended, from before this point in time: at most `limit` of
+   * each, oldest first, and none that is younger than one that stays. Answers how many are gone.
+   */
+  forgetHistory(before: number, limit: number): number {
+    const oldest = this.#all('SELECT id, at, services FROM journal ORDER BY id LIMIT ?', limit);
+    const entries = oldest.slice(
+      0,
+      lengthWhile(oldest, ({ at }) => Number(at) < before),
+    );
+    for (const { id, services } of entries) {
+      for (const service of new Set(JSON.parse(String(services)) as string[]))
+        this.#run('DELETE FROM journal_services WHERE service = ? AND journal_id = ?', service, id);
+      this.#run('DELETE FROM journal WHERE id = ?', id);
+    }
+    const ended = this.#all(
+      `SELECT seq, state, json_extract(record, '$.requestedAt') AS at FROM switches ORDER BY seq LIMIT ?`,
+      limit,
+    );
+    const count = lengthWhile(ended, ({ at, state }) => Number(at) < before && state !== 'trial');
+    for (const { seq } of ended.slice(0, count)) this.#run('DELETE FROM switches WHERE seq = ?', seq);
+    return entries.length + count;
+  }
+
   recall(key: string): { fingerprint: string; status: number; body: string } | null {
     const [row] = this.#all('SELECT * FROM idempotency WHERE key = ?', key);
     if (row === undefined) return null;
@@ -341,6 +369,11 @@ export class Store {
   forgetSysctls(): void {
     this.#run('DELETE FROM sysctls');
   }
+}
+
+function lengthWhile<T>(items: readonly T[], holds: (item: T) => boolean): number {
+  const end = items.findIndex((item) => !holds(item));
+  return end === -1 ? items.length : end;
 }
 
 function isSqlite(error: unknown): boolean {

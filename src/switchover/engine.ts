@@ -8,7 +8,7 @@ import { Events } from '../lib/events.ts';
 import { SerialQueue } from '../lib/queue.ts';
 import type { Address, Network } from '../model/address.ts';
 import { encodeMark } from '../model/mark.ts';
-import type { JournalRecord, ServiceSnapshot, SwitchRecord } from '../model/records.ts';
+import type { Drain, JournalRecord, ServiceSnapshot, SwitchRecord } from '../model/records.ts';
 import type { Slot, Testing } from '../model/state.ts';
 import type { Reconciler } from '../reconcile/reconciler.ts';
 import { renderRestore } from '../render/restore.ts';
@@ -20,6 +20,8 @@ import { journal, publish, stateOf, toRow } from './context.ts';
 import { nextDeadline, passDeadlines } from './deadlines.ts';
 import { define, remove } from './define.ts';
 import type { Actor, Director, PendingPlan, Readiness, SwitchOrder, WhoamiRow } from './director.ts';
+import type { Counted } from './drain.ts';
+import { drainsOf } from './drain.ts';
 import { endTrial } from './end-trial.ts';
 import { endStrays, leaveOld, stillOld } from './flows.ts';
 import { hold, release } from './hold.ts';
@@ -28,6 +30,7 @@ import { recover } from './recover.ts';
 import type { Entry } from './registry.ts';
 import { domuAt, toState } from './registry.ts';
 import { reload } from './reload.ts';
+import { ANSWERS_MS, Retention } from './retention.ts';
 import { mustFind, probeTargets, switchOver } from './switch-over.ts';
 import { teardown } from './teardown.ts';
 import { enrol, setTesting, unenrol } from './testers.ts';
@@ -45,20 +48,19 @@ export interface EngineParts {
 
 /** How long a count of all flows is good for; one dump serves everybody who asks meanwhile. Milliseconds. */
 const FLOWS_FRESH_MS = 500;
-/** Answers to idempotency keys are kept for a day. */
-const ANSWERS_MS = 86_400_000;
 
 /** The director as the API sees it: every verb that changes something, one after another. */
 export class Engine implements Director {
   readonly events: Events<EngineEvents>;
   readonly #context: Context;
   readonly #watch: Watch;
+  readonly #retention: Retention;
   #cancelWake: () => void = () => undefined;
   #problem: { text: string; since: number } | null = null;
   #since: number;
   #started = false;
   #stopped = false;
-  #counted: { at: number; flows: Promise<Map<number, number>> } | null = null;
+  #counted: { at: number; flows: Promise<Counted> } | null = null;
 
   constructor(parts: EngineParts) {
     this.events = new Events<EngineEvents>();
@@ -74,6 +76,7 @@ export class Engine implements Director {
       wake: () => this.#schedule(),
     };
     this.#watch = new Watch(this.#context);
+    this.#retention = new Retention(this.#context);
     this.events.on('reconcile-failed', ({ error }) => this.#setProblem(messageOf(error)));
     this.events.on('reconciled', () => this.#setProblem(null));
     this.events.on('undisturbed', () => this.#setProblem(null));
@@ -107,6 +110,7 @@ export class Engine implements Director {
     this.#started = true;
     this.#schedule();
     this.#watch.start();
+    this.#retention.start();
   }
 
   async #takeOver(): Promise<void> {
@@ -126,6 +130,7 @@ export class Engine implements Director {
     this.#stopped = true;
     this.#cancelWake();
     this.#watch.stop();
+    this.#retention.stop();
     this.#context.health.close();
     await this.#context.queue.idle();
     if (this.#started)
@@ -191,17 +196,25 @@ export class Engine implements Director {
   }
 
   async services(): Promise<ServiceSnapshot[]> {
-    const flows = await this.#flows();
-    return [...this.#context.entries.values()].map((entry) => this.#snapshot(entry, flows));
+    return this.#snapshots([...this.#context.entries.keys()]);
   }
 
   async service(name: string): Promise<ServiceSnapshot> {
     mustFind(this.#context, name);
-    const flows = await this.#flows();
-    return this.#snapshot(mustFind(this.#context, name), flows);
+    const [snapshot] = await this.#snapshots([name]);
+    // It may have been removed meanwhile.
+    return snapshot ?? this.#snapshot(mustFind(this.#context, name), new Map(), new Map());
   }
 
-  #flows(): Promise<Map<number, number>> {
+  async #snapshots(names: readonly string[]): Promise<ServiceSnapshot[]> {
+    const context = this.#context;
+    const entriesNow = (): Entry[] => names.flatMap((name) => context.entries.get(name) ?? []);
+    const flows = await this.#flows();
+    const drains = await drainsOf(context, entriesNow(), flows).catch(() => new Map<string, Drain>());
+    return entriesNow().map((entry) => this.#snapshot(entry, flows, drains));
+  }
+
+  #flows(): Promise<Counted> {
     const { clock, kernel, config } = this.#context;
     const now = clock.now();
     if (this.#counted === null || now - this.#counted.at > FLOWS_FRESH_MS) {
@@ -213,7 +226,7 @@ export class Engine implements Director {
     return this.#counted.flows;
   }
 
-  #snapshot(entry: Entry, flows: ReadonlyMap<number, number>): ServiceSnapshot {
+  #snapshot(entry: Entry, flows: Counted, drains: ReadonlyMap<string, Drain>): ServiceSnapshot {
     const { config, health, clock } = this.#context;
     const count = (slot: Slot): number =>
       (['tcp', 'udp'] as const).reduce(
@@ -230,6 +243,7 @@ export class Engine implements Director {
       activeSwitch: entry.trial,
       health: { a: report('a'), b: report('b') },
       flows: { a: count('a'), b: count('b') },
+      drain: drains.get(entry.service.name) ?? null,
     };
   }
 

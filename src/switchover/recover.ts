@@ -1,7 +1,9 @@
+import { FAMILIES } from '../model/address.ts';
 import type { KernelState } from '../model/kernel-state.ts';
 import type { JournalRecord, SwitchRecord } from '../model/records.ts';
 import type { Connections } from '../model/service.ts';
 import { otherSlot } from '../model/state.ts';
+import { serviceChain } from '../plan/names.ts';
 import type { Intent } from '../store/store.ts';
 import { exchangeRoles, finishRoles } from './confirm.ts';
 import type { Context } from './context.ts';
@@ -15,13 +17,14 @@ import { list } from './switch-over.ts';
 
 /**
  * What an earlier director left: each intent is either done whole or not at all, and the journal says which. The choice
- * list tells what had happened: the exchange is one message, so it names all of a switch's services or none.
+ * list tells what had happened: the exchange is one message, so it names all of a switch's services or none. So it does
+ * of a trial that the store knows: one that the list has no longer was rolled back when the disk took no note of it.
  * Nothing is written to the kernel here but a confirm that was decided; the reconcile that follows does the rest.
  */
 export async function recover(context: Context, observed: KernelState): Promise<readonly Left[]> {
   const left: Left[] = [];
   for (const intent of context.store.intents()) await recoverIntent({ context, observed, left }, intent);
-  for (const record of context.store.trials()) left.push(...expireMissed(context, record));
+  for (const record of context.store.trials()) left.push(...endMissed(context, record, observed));
   return left;
 }
 
@@ -216,14 +219,44 @@ function dropChange({ context, intent, actor }: Interrupted): void {
   publish(context, journalled);
 }
 
-/** A trial whose deadline passed without a director: the kernel went back by itself, and the journal learns of it now. */
-function expireMissed(context: Context, record: SwitchRecord): Left[] {
+/**
+ * How a trial of the store has ended, of which nobody could write it down; null where it goes on. Nobody defines its
+ * services any more: there is nothing left to confirm. Its deadline passed without a director: the kernel went back by
+ * itself. And whoever was moved back stays there: going back is never taken back, as it is never refused.
+ */
+function endOf(
+  { clock }: Context,
+  { confirmBy }: SwitchRecord,
+  entries: readonly Entry[],
+  observed: KernelState,
+): 'expired' | 'rolled-back' | null {
+  if (entries.length === 0 || (confirmBy !== null && confirmBy <= clock.now())) return 'expired';
+  return isTakenBack(entries, observed) ? 'rolled-back' : null;
+}
+
+/**
+ * The choice list is whole and names nothing of these services, whose rules are there. A host that has started again has
+ * no rules before it has the list: there the trial goes on.
+ */
+function isTakenBack(entries: readonly Entry[], { choice, tables }: KernelState): boolean {
+  const isLoaded = ({ service }: Entry): boolean =>
+    FAMILIES.some((family) => tables[family].nat.chains.has(serviceChain(service.name)));
+  if (choice === null || !entries.every(isLoaded)) return false;
+  const addresses = new Set(
+    entries.flatMap(({ service }) =>
+      [...service.addresses, ...service.domus.flatMap((domu) => domu.addresses)].map(({ text }) => text),
+    ),
+  );
+  return choice.elements.every(({ key }) => !addresses.has(key.split(',')[0] ?? ''));
+}
+
+/** The journal learns now how a trial ended that no director saw, or could write down. */
+function endMissed(context: Context, record: SwitchRecord, observed: KernelState): Left[] {
   const entries = record.services
     .flatMap((name) => context.entries.get(name) ?? [])
     .filter(({ trial }) => trial?.id === record.id);
-  const missed = record.confirmBy !== null && record.confirmBy <= context.clock.now();
-  // Nobody defines its services any more: there is nothing left to confirm.
-  if (!missed && entries.length > 0) return [];
+  const how = endOf(context, record, entries, observed);
+  if (how === null) return [];
   const settled = entries.map((entry): Entry => ({
     ...entry,
     trial: null,
@@ -231,26 +264,32 @@ function expireMissed(context: Context, record: SwitchRecord): Left[] {
   }));
   const { store } = context;
   const journalled = store.write(() => {
-    store.saveSwitch({
-      ...endedRecord(context, record, entries, 'expired'),
-      endedAt: record.confirmBy ?? context.clock.now(),
-    });
+    const ended = endedRecord(context, record, entries, how);
+    const endedAt = how === 'expired' ? (record.confirmBy ?? ended.endedAt) : ended.endedAt;
+    store.saveSwitch({ ...ended, endedAt });
     for (const entry of settled) store.saveService(toRow(entry));
-    return journal(context, 'expire', record.services, { by: 'director' }, describeMissed(record, entries), {
+    const kind = how === 'expired' ? 'expire' : 'rollback';
+    return journal(context, kind, record.services, { by: 'director' }, describeMissed(record, entries, how), {
       switch: record.id,
       recovered: true,
     });
   });
   context.entries = withEntries(context.entries, settled);
-  context.events.emit('outcome', { state: 'expired' });
+  context.events.emit('outcome', { state: how });
   publish(context, journalled);
-  return [leftOf({ ...record, state: 'expired' }, settled)];
+  return [leftOf({ ...record, state: how }, settled)];
 }
 
-function describeMissed({ services, confirmBy }: SwitchRecord, entries: readonly Entry[]): string {
+function describeMissed(
+  { services, confirmBy }: SwitchRecord,
+  entries: readonly Entry[],
+  how: 'expired' | 'rolled-back',
+): string {
   if (entries.length === 0) return `the trial of ${list(services)} has ended: nobody defines them any more`;
   const went = entries
     .map((entry) => `${entry.service.name} went back to ${entry.slots[entry.primary]}`)
     .join(', ');
+  if (how === 'rolled-back')
+    return `${went} before the director started, and stays there: the kernel had no trial of it any more. Either it was rolled back when nothing could be written down, or somebody emptied dir-trial meanwhile`;
   return `${went} at ${new Date(confirmBy ?? 0).toISOString()}: nobody confirmed the trial in time, and the kernel ended it while no director ran`;
 }

@@ -146,6 +146,25 @@ describe.each([
     expect(await operator.switchById(trial.id)).toMatchObject({ state: 'rolled-back' });
     await operator.expectReached('customer', 'mail', 'mail-a');
   });
+
+  it('takes no rollback back, though the director that did it died before it could write it down', async () => {
+    const trial = await operator.switch(['mail', 'ldap'], { force: true });
+    await spoil();
+    await operator.must(503, 'POST', `/v1/switches/${trial.id}/rollback`, {});
+    await directed.daemon.kill();
+    await mend();
+    const seen = new Set<string | null>();
+    const asked = new AbortController();
+    const asking = (async () => {
+      while (!asked.signal.aborted)
+        for (const domu of await operator.reached('customer', 'mail')) seen.add(domu);
+    })();
+    await directed.daemon.start();
+    asked.abort();
+    await asking;
+    expect([...seen]).toEqual(['mail-a']);
+    expect(await operator.switchById(trial.id)).toMatchObject({ state: 'rolled-back' });
+  });
 });
 
 describe('where the store is not what it was', () => {

@@ -257,6 +257,52 @@ describe('from any state to any other', () => {
   });
 });
 
+describe('sets that are of another kind than they should be', () => {
+  /** Some of those that there are, chosen by the bits of `which`. */
+  async function bend(kernel: FakeKernel, state: DirectorState, which: number): Promise<void> {
+    const { sets } = await observe(kernel, state);
+    const own = sets.filter(({ name }) => name !== 'dir-backup');
+    own.forEach(({ name, counters }, i) => {
+      if (((which >> (i % 30)) & 1) === 1) kernel.reshapeSet(name, { counters: !counters });
+    });
+  }
+
+  it('are made anew, and no packet meets anything else meanwhile', async () => {
+    await fc.assert(
+      fc.asyncProperty(pairs, fc.nat(), async ([a, b], which) => {
+        const kernel = hostWithOthers();
+        await bring(kernel, a);
+        const before = foreign(kernel);
+        await bend(kernel, a, which);
+        const steps = both(a, b).filter(isOneStep);
+        await bring(kernel, b, () => expectSafe(kernel, director([...a.services, ...b.services]), steps));
+        expect(await pending(kernel, b)).toEqual([]);
+        expect(essence(await observe(kernel, b))).toEqual(essence(desired(b)));
+        expect(foreign(kernel)).toBe(before);
+      }),
+      FEWER,
+    );
+  });
+
+  it('are made anew by whoever goes on after one who died in the middle of it', async () => {
+    await fc.assert(
+      fc.asyncProperty(pairs, fc.nat(), fc.nat(), async ([a, b], which, cut) => {
+        const kernel = hostWithOthers();
+        await bring(kernel, a);
+        await bend(kernel, a, which);
+        const operations = await pending(kernel, a);
+        for (const operation of operations.slice(0, cut % (operations.length + 1)))
+          await kernel.apply(operation);
+        const steps = both(a, b).filter(isOneStep);
+        await bring(kernel, b, () => expectSafe(kernel, director([...a.services, ...b.services]), steps));
+        expect(await pending(kernel, b)).toEqual([]);
+        expect(essence(await observe(kernel, b))).toEqual(essence(desired(b)));
+      }),
+      FEWER,
+    );
+  });
+});
+
 /** What the confirm does (switchover/confirm.ts): the rules that pin come before the sets are emptied. */
 const RULES_FIRST = ['set-create', 'set-add', 'choice-create', 'rules'];
 

@@ -156,6 +156,22 @@ describe('watch', () => {
     `);
   });
 
+  it('shows how many connections still drain, although no event tells of their end', async () => {
+    const draining = (flows: number): ServiceView[] => [
+      service('mail', { draining: { domu: 'mail-b', flows, until: '2026-11-23T03:17:44.000Z' } }),
+    ];
+    views = draining(3);
+    const [screen, lines] = [start('watch', 100), start('watch')];
+    await screen.stdout.shows('draining: 3 flows on mail-b, until 03:17:44 (in 4m 12s)');
+    await lines.stdout.shows('draining=mail-b');
+    views = draining(1);
+    await screen.stdout.shows('draining: 1 flow on mail-b');
+    views = [service('mail')];
+    await lines.stdout.shows('testers=2\n');
+    await Promise.all([screen.stop(), lines.stop()]);
+    expect(lines.stdout.text.trimEnd().split('\n')).toHaveLength(2);
+  });
+
   it('does not miss a change that happens while it is looking', async () => {
     const { stdout, stop } = start('watch');
     await connected(1);

@@ -35,6 +35,24 @@ describe('status', () => {
     for (const line of out.split('\n')) expect(line.length).toBeLessThanOrEqual(columns);
   });
 
+  it.each([
+    [
+      { domu: 'mail-a', flows: 3, until: '2026-11-23T03:17:44.000Z' },
+      '3 flows on mail-a, until 03:17:44 (in 4m 12s)',
+    ],
+    [{ domu: 'mail-a', flows: 1, until: null }, '1 flow on mail-a, until they end'],
+  ])('tells what still drains: %j', async (draining, text) => {
+    asksForMail();
+    const mail = { ...picture[0], draining };
+    daemon.answer('GET /v1/services', 200, [mail]).answer('GET /v1/services/mail', 200, mail);
+    for (const columns of [undefined, 100]) {
+      for (const line of ['status', 'status mail'])
+        expect((await run(line, columns === undefined ? {} : { columns })).out).toContain(
+          `draining: ${text}`,
+        );
+    }
+  });
+
   it('gives every service one line where nobody looks at a terminal', async () => {
     asksForMail();
     const { out } = await run('status');

@@ -133,6 +133,7 @@ describe('a configuration that is right', () => {
       state: '/var/lib/dom0-director',
       uplink: null,
       iptables: 'auto',
+      journalKeep: 400 * 86_400_000,
       markMask: 0xffff0000,
       tokens: [],
       services: [],

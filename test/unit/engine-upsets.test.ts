@@ -93,6 +93,29 @@ describe('a full disk', () => {
     await bench.expectKernelIsPlan();
   });
 
+  it.each(['at once', 'and another one of another service'])(
+    'stops no rollback that a restart would take back, %s: what the kernel says counts',
+    async (how) => {
+      const { id } = await mailSwitch();
+      const other = await bench.engine.switchOver({ services: ['ldap'], to: 'secondary' }, ACTOR);
+      const mark = bench.lastJournal();
+      bench.fail((_, what) => (what === 'write' ? 'refuse' : undefined));
+      await expect(bench.engine.rollback(id, ACTOR)).rejects.toThrow(/could not be written down/);
+      if (how !== 'at once') await expect(bench.engine.rollback(other.id, ACTOR)).rejects.toThrow();
+      await bench.restart();
+      expect(await bench.reached(MAIL)).toBe('10.25.0.2');
+      expect(bench.engine.switchById(id)).toMatchObject({ state: 'rolled-back', error: null });
+      expect(bench.journalAfter(mark)[0]).toMatchObject({
+        kind: 'rollback',
+        services: ['mail'],
+        details: { switch: id, recovered: true },
+      });
+      const ldap = how === 'at once' ? 'trial' : 'rolled-back';
+      expect(bench.engine.switchById(other.id)).toMatchObject({ state: ldap });
+      await bench.expectKernelIsPlan();
+    },
+  );
+
   it('that stops a switch leaves nothing by which a later one is taken for it', async () => {
     let writes = 0;
     bench.fail((_, what) => (what === 'write' && ++writes > 1 ? 'refuse' : undefined));

@@ -290,6 +290,12 @@ describe('who is stopped or torn down', () => {
     await bench.expectKernelIsPlan();
   });
 
+  it('leaves nothing either of sets that somebody had taken apart', async () => {
+    bench.kernel.destroySet('dir-trial-next');
+    await bench.engine.teardown(ACTOR);
+    expect(bench.kernel.dump()).not.toMatch(/DIR-|dir-/);
+  });
+
   it('has nothing more to wake up for, though deadlines pass', async () => {
     await bench.engine.hold('mail', MINUTE, ACTOR);
     await bench.engine.teardown(ACTOR);

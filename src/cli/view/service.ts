@@ -59,6 +59,7 @@ export function notesOf(view: ServiceView, now: number): string[] {
     notes.push(trialText(view, now) + (others.length > 0 ? ` (together with ${list(others, 4)})` : ''));
   }
   if (view.held) notes.push(heldText(view, now));
+  if (view.draining !== null) notes.push(`draining: ${drainText(view.draining, now)}`);
   for (const { domu, health, healthReason } of [liveOf(view), darkOf(view)]) {
     if (health === 'healthy' || (health === 'unknown' && healthReason === null)) continue;
     notes.push(`${domu}: ${health}${healthReason === null ? '' : `, ${healthReason}`}`);
@@ -71,9 +72,16 @@ export function heldText({ heldUntil }: ServiceView, now: number): string {
   return `held: packets wait ${left(heldUntil, now)} more, until ${clockTime(heldUntil, now)}`;
 }
 
+/** `3 flows on mail-a, until 03:14:05 (in 4m 12s)`. */
+function drainText({ domu, flows, until }: NonNullable<ServiceView['draining']>, now: number): string {
+  const end = until === null ? 'until they end' : `until ${clockTime(until, now)} (in ${left(until, now)})`;
+  return `${count(flows, 'flow')} on ${domu}, ${end}`;
+}
+
 /** A note's colour says what it is about. */
 export function paintNote(note: string, look: Look): (text: string) => string {
-  const { yellow, magenta, red } = look.colors;
+  const { yellow, magenta, red, cyan } = look.colors;
   if (note.startsWith('trial')) return yellow;
+  if (note.startsWith('draining')) return cyan;
   return note.startsWith('held') ? magenta : red;
 }

@@ -47,5 +47,6 @@ function changeOf(view: ServiceView): string {
     `testing=${view.testing}`,
     `testers=${view.testers.length}`,
     ...(until === null ? [] : [`until=${until}`]),
+    ...(view.draining === null ? [] : [`draining=${view.draining.domu}`]),
   ].join(' ');
 }

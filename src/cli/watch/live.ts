@@ -21,6 +21,8 @@ export interface Watcher {
 
 /** Events that come in one burst are one look at the services. */
 const BURST = 100;
+/** No event tells of connections that end by themselves: while some drain, this often is looked. */
+const DRAINING = 2000;
 
 /** Tells the watcher of every change until the signal ends it. */
 export async function watchServices(
@@ -30,6 +32,7 @@ export async function watchServices(
   signal: AbortSignal,
 ): Promise<void> {
   const look = lookAgain(context, watcher, signal);
+  if (isDraining(start.views)) look();
   const events = follow(context.client, {
     after: start.entries[0]?.id ?? 0,
     signal,
@@ -46,16 +49,25 @@ export async function watchServices(
   }
 }
 
+const isDraining = (views: readonly ServiceView[]): boolean =>
+  views.some(({ draining }) => draining !== null);
+
 /** Fetches the services soon; a call while it is at it makes it fetch once more. */
 function lookAgain(context: Context, watcher: Watcher, signal: AbortSignal): () => void {
   let busy = false;
   let again = false;
+  let later: NodeJS.Timeout | undefined;
   const run = async (): Promise<void> => {
     await sleep(BURST, undefined, { signal });
     again = false;
-    watcher.views(await fetchServices(context));
+    const views = await fetchServices(context);
+    watcher.views(views);
+    clearTimeout(later);
+    later = isDraining(views) ? setTimeout(look, DRAINING).unref() : undefined;
   };
-  return function look(): void {
+  return look;
+
+  function look(): void {
     again = true;
     if (busy || signal.aborted) return;
     busy = true;
@@ -67,5 +79,5 @@ function lookAgain(context: Context, watcher: Watcher, signal: AbortSignal): () 
         busy = false;
         if (again) look();
       });
-  };
+  }
 }

@@ -8,7 +8,7 @@ import { createLink, dropAddress, dropLink, foreignAddress, setMaster } from './
 import { flushTable, replaceTable, withTable } from './rules.ts';
 import { replaceSet, setDestroy, setFlush, setOf } from './sets.ts';
 import { freshHost, refusal } from './state.ts';
-import type { FakeState, FakeTable } from './state.ts';
+import type { FakeSet, FakeState, FakeTable } from './state.ts';
 
 /**
  * The host around the director: what others do to it, each method named for that. None of it counts as a write,
@@ -122,6 +122,11 @@ export class FakeHost {
   addForeignSet(name: string, type: SetType, family: Family): void {
     const set = { type, family, timeouts: false, counters: false, elements: new Map(), members: [] };
     this.state = replaceSet(this.#state, name, set);
+  }
+
+  /** As if another version had made it so, with the same elements: a set's kind cannot be changed. */
+  reshapeSet(name: string, kind: Partial<Pick<FakeSet, 'type' | 'timeouts' | 'counters'>>): void {
+    this.state = replaceSet(this.#state, name, { ...setOf(this.#state, name), ...kind });
   }
 
   /** `ipset flush`: of a list, its members. */

@@ -26,7 +26,7 @@ export function observeState(
     bridges: observeBridges(state, scope),
     addresses: observeAddresses(state, scope),
     sets: observeSets(state, now),
-    choice: choiceOf(state, now),
+    ...choiceAndCrooked(state, now),
     tables: { 4: observeTables(state, 4, jumps), 6: observeTables(state, 6, jumps) },
     sysctls: observeSysctls(state, scope),
   };
@@ -59,6 +59,16 @@ function observeSets(state: FakeState, now: number): SetState[] {
       const { type, family, timeouts, counters } = set;
       return { name, type, family, timeouts, counters, elements: livingElements(set, now) };
     });
+}
+
+function choiceAndCrooked(state: FakeState, now: number): Pick<KernelState, 'choice' | 'crooked'> {
+  const choice = choiceOf(state, now);
+  const names = [...state.sets.keys()].filter((name) => name.startsWith('dir-'));
+  const crooked = {
+    sets: names.filter((name) => !CHOICE_SETS.has(name) && state.sets.get(name)?.type === 'list:set'),
+    choice: choice === null && names.some((name) => CHOICE_SETS.has(name)),
+  };
+  return crooked.sets.length > 0 || crooked.choice ? { choice, crooked } : { choice };
 }
 
 function observeTables(state: FakeState, family: Family, jumps: readonly PlacedJump[]): TableStates {

@@ -198,6 +198,7 @@ export function service(name: string, more: Partial<ServiceView> = {}): ServiceV
       { source: '203.0.113.0/24', kind: 'leased', expiresAt: '2026-11-23T10:25:32.000Z', note: 'QA' },
     ],
     switch: null,
+    draining: null,
     source: 'file',
     generation: 12,
     ...more,

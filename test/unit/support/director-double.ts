@@ -86,6 +86,7 @@ export function snapshotOf(service: Service): ServiceSnapshot {
       b: { status: 'degraded', reason: '10.50.0.3:25: connection refused', since: NOW },
     },
     flows: { a: 12, b: 3 },
+    drain: null,
   };
 }
 

@@ -180,7 +180,7 @@ export class IpsetClient {
         {
           code: 'EEXIST',
           cause: error,
-          hint: `See "ipset list ${name}"; if nobody needs it, destroy it.`,
+          hint: `See "ipset list ${name}". If it is none of yours, "director teardown" removes it with all else of the director's, and a restart makes everything anew.`,
         },
       );
     }
