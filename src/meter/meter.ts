@@ -18,7 +18,7 @@ import type { LinkTraffic } from './traffic.ts';
 export interface MeterParts {
   readonly choice: GaugeChoice;
   /** Measures what a plain bridge takes here; throws where that cannot be. */
-  readonly measureBaseline: () => Promise<CpuBaseline>;
+  readonly measureBaseline: (signal: AbortSignal) => Promise<CpuBaseline>;
 }
 
 /** A vif of a DomU that is there, and what it carried. */
@@ -48,7 +48,7 @@ export class RunningMeter implements Meter {
   #busiest: readonly number[] = [];
   #troubled = false;
   #cancel: () => void = () => undefined;
-  #stopped = false;
+  readonly #end = new AbortController();
 
   constructor(options: MeterOptions, parts: MeterParts) {
     this.#options = options;
@@ -92,9 +92,9 @@ export class RunningMeter implements Meter {
   calibrate(): Promise<CpuBaseline> {
     return this.#queue.run(async () => {
       try {
-        this.#baseline = await this.#parts.measureBaseline();
+        this.#baseline = await this.#parts.measureBaseline(this.#end.signal);
       } catch (error) {
-        this.#options.log('info', `a plain bridge could not be measured: ${messageOf(error)}`);
+        this.#options.log('info', messageOf(error));
         throw error;
       }
       return this.#baseline;
@@ -102,7 +102,7 @@ export class RunningMeter implements Meter {
   }
 
   async stop(): Promise<void> {
-    this.#stopped = true;
+    this.#end.abort();
     this.#cancel();
     await this.#queue.idle();
     await this.#parts.choice.close();
@@ -110,14 +110,14 @@ export class RunningMeter implements Meter {
   }
 
   #schedule(): void {
-    if (this.#stopped) return;
+    if (this.#end.signal.aborted) return;
     this.#cancel = this.#options.clock.after(this.#options.interval, () => {
       void this.#queue.run(() => this.#attempt()).then(() => this.#schedule());
     });
   }
 
   async #attempt(): Promise<void> {
-    if (this.#stopped) return;
+    if (this.#end.signal.aborted) return;
     try {
       await this.#measure();
       this.#troubled = false;

@@ -1,4 +1,6 @@
-import { DirectorError } from '../lib/errors.ts';
+import { AlwaysGauge } from './always.ts';
+import { measureBaseline } from './baseline.ts';
+import { CheckedGauge } from './checked.ts';
 import { GaugeChoice } from './choose.ts';
 import type { Candidate } from './choose.ts';
 import { modelGauge } from './gauge.ts';
@@ -6,6 +8,10 @@ import { RunningMeter } from './meter.ts';
 import { offMeter } from './off.ts';
 import type { MeterOptions } from './options.ts';
 import type { Meter, MeterMode } from './report.ts';
+import { Sampler } from './sampler.ts';
+import { WindowGauge } from './windows.ts';
+
+export type { MeteredVif, MeterOptions } from './options.ts';
 
 /**
  * Starts to measure, in the way that was asked for or in the truest that this host allows. Never throws for what the
@@ -13,10 +19,9 @@ import type { Meter, MeterMode } from './report.ts';
  */
 export async function startMeter(options: MeterOptions): Promise<Meter> {
   if (options.wanted === 'off') return offMeter(options);
-  const { candidates, why } = candidatesFor(options);
   const meter = new RunningMeter(options, {
-    choice: new GaugeChoice(candidates, why, options),
-    measureBaseline: () => Promise.reject(new DirectorError('no helper yet')),
+    choice: new GaugeChoice(candidatesFor(options.wanted, options), whyNotTruest(options.wanted), options),
+    measureBaseline: (signal) => measureBaseline(options.helper, options.clock, signal),
   });
   await meter.start();
   return meter;
@@ -32,17 +37,15 @@ const CHAINS: Readonly<Record<Way | 'auto', readonly Way[]>> = {
   model: ['model'],
 };
 
-function candidatesFor({ wanted }: MeterOptions): { candidates: Candidate[]; why: string } {
-  const ways = wanted === 'off' ? [] : CHAINS[wanted];
-  const missing = (): Promise<never> => Promise.reject(new DirectorError('there is no helper'));
+const whyNotTruest = (wanted: Way | 'auto'): string =>
+  wanted === 'sampler' || wanted === 'model' ? 'the configuration asks for it' : '';
+
+function candidatesFor(wanted: Way | 'auto', options: MeterOptions): Candidate[] {
   const open: Readonly<Record<Way, Candidate['open']>> = {
-    windows: missing,
-    always: missing,
-    sampler: missing,
+    windows: async () => CheckedGauge.around(await WindowGauge.open(options), options),
+    always: async () => CheckedGauge.around(await AlwaysGauge.open(options), options),
+    sampler: () => Sampler.open(options),
     model: () => Promise.resolve(modelGauge),
   };
-  return {
-    candidates: ways.map((mode) => ({ mode, open: open[mode] })),
-    why: wanted === 'sampler' || wanted === 'model' ? 'the configuration asks for it' : '',
-  };
+  return CHAINS[wanted].map((mode) => ({ mode, open: open[mode] }));
 }
