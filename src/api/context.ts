@@ -1,6 +1,7 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { FastifyBaseLogger, FastifyInstance } from 'fastify';
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
+import type { Meter } from '../meter/report.ts';
 import type { Director } from '../switchover/director.ts';
 import type { EventStreams } from './event-streams.ts';
 import type { Turns } from './turns.ts';
@@ -33,6 +34,8 @@ export type Access =
 export interface Api {
   readonly director: Director;
   readonly metrics: () => Promise<{ contentType: string; body: string }>;
+  /** Null until the director is ready. */
+  readonly meter: () => Meter | null;
   readonly log: Logger;
   readonly version: string;
   readonly access: Access;

@@ -1,6 +1,7 @@
 import type { Server } from 'node:http';
 import { DirectorError, messageOf } from '../lib/errors.ts';
 import { Releaser } from '../lib/releaser.ts';
+import type { Meter } from '../meter/report.ts';
 import type { Director } from '../switchover/director.ts';
 import { buildApp } from './app.ts';
 import type { TlsFiles } from './app.ts';
@@ -26,6 +27,7 @@ export interface ServerOptions {
   /** Asked at each call: a reload may change them. */
   readonly tokens: () => readonly TokenHash[];
   readonly metrics: () => Promise<{ contentType: string; body: string }>;
+  readonly meter: () => Meter | null;
   readonly log: Logger;
   readonly version: string;
 }

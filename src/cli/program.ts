@@ -4,6 +4,7 @@ import { parseUrl } from './arguments.ts';
 import { addCheck } from './commands/check.ts';
 import { addCompletion } from './commands/completion.ts';
 import { addConfirm, addRollback } from './commands/end.ts';
+import { addCpu } from './commands/cpu.ts';
 import { addDoctor } from './commands/doctor.ts';
 import { addHold } from './commands/hold.ts';
 import { addJournal } from './commands/journal.ts';
@@ -105,6 +106,7 @@ function addCommands(shell: Shell): void {
   addJournal(shell);
   addWhoami(shell);
   addPlan(shell);
+  addCpu(shell);
   shell.program.commandsGroup('Direct:');
   addSwitch(shell);
   addConfirm(shell);

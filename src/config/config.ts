@@ -21,6 +21,11 @@ export interface Config {
   readonly uplink: string | null;
   readonly iptables: 'auto' | 'nft' | 'legacy';
   readonly markMask: number;
+  readonly cpu: {
+    readonly meter: 'auto' | 'windows' | 'always' | 'sampler' | 'model' | 'off';
+    /** Milliseconds. */
+    readonly interval: number;
+  };
   readonly tokens: readonly Token[];
   /** In the file's order. */
   readonly services: readonly Service[];

@@ -71,11 +71,12 @@ function readServices(services: unknown): { read: ReadService[]; problems: Probl
 }
 
 function assemble(
-  fields: Required<Pick<HostFields, 'listen' | 'state' | 'iptables' | 'mark' | 'tokens'>> & HostFields,
+  fields: Required<Pick<HostFields, 'listen' | 'state' | 'iptables' | 'mark' | 'cpu' | 'tokens'>> &
+    HostFields,
   file: string,
   read: readonly ReadService[],
 ): Config {
-  const { listen, state, uplink, iptables, mark, tokens } = fields;
+  const { listen, state, uplink, iptables, mark, cpu, tokens } = fields;
   return {
     file,
     listen: { socket: listen.socket, http: listen.http ?? null, tls: listen.tls ?? null },
@@ -83,6 +84,7 @@ function assemble(
     uplink: uplink ?? null,
     iptables,
     markMask: mark.mask,
+    cpu,
     tokens,
     services: read.flatMap(({ service }) => (service === null ? [] : [service])),
   };

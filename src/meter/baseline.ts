@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { DirectorError } from '../lib/errors.ts';
+import { Refusal } from '../lib/errors.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { CpuBaseline } from './report.ts';
 
@@ -8,7 +8,7 @@ const PATIENCE = 20_000;
 /** Fewer packets than this do not make a mean. */
 const ENOUGH = 200;
 
-/** Measures what a plain bridge takes, in private network namespaces. DirectorError with the reason where it cannot. */
+/** Measures what a plain bridge takes, in private network namespaces. Refusal with the reason where it cannot. */
 export async function measureBaseline(
   helper: string,
   clock: Clock,
@@ -19,7 +19,7 @@ export async function measureBaseline(
   const [smallNanos = 0, small = 0, bulkNanos = 0, bulk = 0] = (match ?? []).slice(1).map(Number);
   if (match === null || small < ENOUGH || bulk < ENOUGH) {
     const reason = /^failed (.*)$/m.exec(stdout)?.[1] ?? problem ?? 'too few packets were timed';
-    throw new DirectorError(`a plain bridge could not be measured: ${reason}`);
+    throw new Refusal('unavailable', `a plain bridge could not be measured: ${reason}`);
   }
   return { smallNanos, bulkNanos, measuredAt: new Date(clock.now()).toISOString(), measured: true };
 }

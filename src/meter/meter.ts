@@ -42,6 +42,7 @@ export class RunningMeter implements Meter {
   readonly #probe = { costSeconds: 0, windows: 0, samples: 0, clipped: 0, failures: 0 };
   #check: { cpuSeconds: number; overheadSeconds: number } | null = null;
   #baseline: CpuBaseline;
+  #calibrating: Promise<CpuBaseline> | null = null;
   #netbackSums: CpuReport['netback'] = [];
   #seconds = 0;
   #lastAt: number | null = null;
@@ -89,22 +90,27 @@ export class RunningMeter implements Meter {
     return { ...this.#probe, failures: this.#parts.choice.failures };
   }
 
+  /** Beside the measuring, for it is another process. Who asks while it is at it gets the same answer. */
   calibrate(): Promise<CpuBaseline> {
-    return this.#queue.run(async () => {
-      try {
-        this.#baseline = await this.#parts.measureBaseline(this.#end.signal);
-      } catch (error) {
-        this.#options.log('info', messageOf(error));
-        throw error;
-      }
+    this.#calibrating ??= this.#calibrate().finally(() => (this.#calibrating = null));
+    return this.#calibrating;
+  }
+
+  async #calibrate(): Promise<CpuBaseline> {
+    try {
+      this.#baseline = await this.#parts.measureBaseline(this.#end.signal);
       return this.#baseline;
-    });
+    } catch (error) {
+      if (!this.#end.signal.aborted) this.#options.log('info', messageOf(error));
+      throw error;
+    }
   }
 
   async stop(): Promise<void> {
     this.#end.abort();
     this.#cancel();
     await this.#queue.idle();
+    await this.#calibrating?.catch(() => undefined);
     await this.#parts.choice.close();
     this.#counters.close();
   }

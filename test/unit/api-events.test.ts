@@ -28,6 +28,7 @@ beforeEach(async () => {
     listen: { socket: join(dir, 'sock'), http: null, tls: null },
     tokens: () => [],
     metrics: () => Promise.resolve({ contentType: 'text/plain', body: '' }),
+    meter: () => null,
     log: memoryLog(),
     version: '1.2.3',
   });

@@ -32,6 +32,7 @@ async function start(listen: Partial<ServerOptions['listen']> = {}): Promise<Run
     listen: { socket: socketPath(), http: null, tls: null, ...listen },
     tokens: () => [],
     metrics: () => Promise.resolve({ contentType: 'text/plain', body: '' }),
+    meter: () => null,
     log: memoryLog(),
     version: '1.2.3',
   });

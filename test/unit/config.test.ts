@@ -72,6 +72,7 @@ describe('a configuration that is right', () => {
       uplink: 'eth0',
       iptables: 'auto',
       markMask: 0xffff0000,
+      cpu: { meter: 'auto', interval: 1000 },
       tokens: [],
     });
     expect(config.services).toEqual([
@@ -134,6 +135,7 @@ describe('a configuration that is right', () => {
       uplink: null,
       iptables: 'auto',
       markMask: 0xffff0000,
+      cpu: { meter: 'auto', interval: 1000 },
       tokens: [],
       services: [],
     });

@@ -1,4 +1,5 @@
 import type { Api, App } from '../context.ts';
+import { cpuRoutes } from './cpu.ts';
 import { daemonRoutes } from './daemon.ts';
 import { eventRoutes } from './events.ts';
 import { holdRoutes } from './holds.ts';
@@ -19,6 +20,7 @@ export function addRoutes(app: App, api: Api): void {
   testingRoutes(app, api);
   whoamiRoutes(app, api);
   planRoutes(app, api);
+  cpuRoutes(app, api);
   journalRoutes(app, api);
   eventRoutes(app, api);
   stateRoutes(app, api);
