@@ -45,6 +45,7 @@ export class RunningMeter implements Meter {
   #calibrating: Promise<CpuBaseline> | null = null;
   #netbackSums: CpuReport['netback'] = [];
   #seconds = 0;
+  readonly #beganAt: number;
   #lastAt: number | null = null;
   #busiest: readonly number[] = [];
   #troubled = false;
@@ -54,7 +55,8 @@ export class RunningMeter implements Meter {
   constructor(options: MeterOptions, parts: MeterParts) {
     this.#options = options;
     this.#parts = parts;
-    this.#baseline = typicalBaseline(options.clock.now());
+    this.#beganAt = options.clock.now();
+    this.#baseline = typicalBaseline(this.#beganAt);
     this.#ledger.keep(options.vifs());
   }
 
@@ -67,10 +69,10 @@ export class RunningMeter implements Meter {
   }
 
   report(): CpuReport {
-    const { clock, wanted } = this.#options;
+    const { wanted } = this.#options;
     const { mode, why } = this.#parts.choice.state;
     return {
-      at: new Date(clock.now()).toISOString(),
+      at: new Date(this.#lastAt ?? this.#beganAt).toISOString(),
       mode,
       forced: mode === wanted,
       why,

@@ -48,7 +48,7 @@ export interface CpuProbe {
 }
 
 export interface CpuReport {
-  /** RFC 3339. */
+  /** When the last measurement ended; RFC 3339. */
   readonly at: string;
   readonly mode: MeterMode;
   /** The configuration asked for this mode; else it was chosen. */

@@ -9,6 +9,7 @@
 #include <linux/pkt_cls.h>
 #include <linux/pkt_sched.h>
 #include <arpa/inet.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -185,6 +186,16 @@ static void collect(const struct nlmsghdr *message, void *context)
 	const struct tcmsg *body = NLMSG_DATA(message);
 	if (message->nlmsg_type == RTM_NEWQDISC && body->tcm_parent == TC_H_CLSACT && ports->count < MOST_PORTS)
 		ports->indexes[ports->count++] = body->tcm_ifindex;
+}
+
+void clsact_list(const char *name, int index)
+{
+	static const char *const HOOKS[] = { "ingress", "egress" };
+	for (int i = 0; i < 2; i++) {
+		struct listing listing = filters_of(index, PARENTS[i]);
+		for (size_t at = 0; at < listing.count; at++)
+			printf("%s %s clsact %s\n", name, HOOKS[i], NAME);
+	}
 }
 
 void clsact_sweep(void)

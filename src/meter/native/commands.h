@@ -5,3 +5,4 @@
 int command_hooks(const char *way);
 int command_baseline(void);
 int command_sampler(int hertz);
+int command_list(void);

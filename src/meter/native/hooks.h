@@ -34,3 +34,5 @@ void clsact_detach(int index);
 void clsact_leave(void);
 // Removes filters of ours that a former run has left on any interface.
 void clsact_sweep(void);
+// Prints filters of ours on an interface (list.c).
+void clsact_list(const char *name, int index);

@@ -13,6 +13,10 @@ int main(int count, char **words)
 	const char *command = count > 1 ? words[1] : "";
 	// Writing to nobody is found out by reading: the guard must be told in order.
 	signal(SIGPIPE, SIG_IGN);
+	// Meant for the daemon, whose group this is in: it ends us by our input, when it has ended itself.
+	signal(SIGTERM, SIG_IGN);
+	signal(SIGINT, SIG_IGN);
+	signal(SIGHUP, SIG_IGN);
 	// Kernels before 5.11 charge maps to it.
 	const struct rlimit unlimited = { RLIM_INFINITY, RLIM_INFINITY };
 	setrlimit(RLIMIT_MEMLOCK, &unlimited);
@@ -22,6 +26,8 @@ int main(int count, char **words)
 		return command_baseline();
 	if (strcmp(command, "sampler") == 0)
 		return command_sampler(count > 2 ? atoi(words[2]) : 97);
-	fprintf(stderr, "usage: meter hooks [auto|tcx|clsact] | meter baseline | meter sampler [HERTZ]\n");
+	if (strcmp(command, "list") == 0)
+		return command_list();
+	fprintf(stderr, "usage: meter hooks [auto|tcx|clsact] | meter baseline | meter sampler [HERTZ] | meter list\n");
 	return 2;
 }
