@@ -25,6 +25,9 @@ const TEST_TOOLS = {
 };
 // better-sqlite3 is compiled where its prebuilt binary cannot be had.
 const BUILD_TOOLS = { python3: 'python3', make: 'make', 'g++': 'g++' };
+// The meter's helper; without it costs are estimated. Tests measure.
+const NATIVE_TOOLS = { cc: 'gcc' };
+const NATIVE = ['src/meter/native', '.ci/native.mjs'];
 
 const [major, minor] = process.versions.node.split('.').map(Number);
 if (major < 20 || (major === 20 && minor < 19))
@@ -33,11 +36,13 @@ installPackages({
   ...TOOLS,
   ...(forTests ? TEST_TOOLS : {}),
   ...(stale('node_modules/.package-lock.json', ['package-lock.json']) ? BUILD_TOOLS : {}),
+  ...(forTests || (process.getuid() === 0 && stale('dist/native/meter', NATIVE)) ? NATIVE_TOOLS : {}),
 });
 if (stale('node_modules/.package-lock.json', ['package-lock.json']))
   run('npm', ['ci', '--no-fund', '--no-audit', '--loglevel=error']);
 if (stale('dist/main.js', ['src', 'tsconfig.json', 'tsconfig.build.json']))
   run(process.execPath, ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.build.json']);
+if (stale('dist/native/meter', NATIVE)) run(process.execPath, ['.ci/native.mjs']);
 
 function installPackages(tools) {
   const path = `${process.env.PATH ?? ''}:/usr/sbin:/sbin`.split(':');
@@ -53,7 +58,12 @@ function installPackages(tools) {
   const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
   console.log(`installing ${packages.join(' ')}`);
   run('apt-get', ['update', '-qq'], env);
-  run('apt-get', ['install', '-y', '-qq', '--no-install-recommends', ...packages], env);
+  run('apt-get', ['install', '-y', '-qq', '--no-install-recommends', ...packages, ...headers(packages)], env);
+}
+
+/** What a compiler needs beside itself, where it is installed without recommendations. */
+function headers(packages) {
+  return packages.includes('gcc') ? ['libc6-dev'] : [];
 }
 
 function stale(made, from) {

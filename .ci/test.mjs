@@ -1,6 +1,6 @@
 // Runs the static checks, then all tests in network and mount namespaces of their own, with an empty /run: whatever a
 // test does, this host's own rules, links and sets are out of its reach. Ends with the line "N passed, N failed".
-// `--faults`: the crash suite alone, with a thousand kills.
+// `--faults`: the crash suite alone, with a thousand kills. `--bench`: the benchmarks alone, seven rounds of each.
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -11,13 +11,18 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 const inside = process.argv[2] === '--inside';
 const rest = process.argv
   .slice(inside ? 3 : 2)
-  .flatMap((arg) => (arg === '--faults' ? askForFaults() : [arg]));
+  .flatMap((arg) => (arg === '--faults' ? askForFaults() : arg === '--bench' ? askForBenches() : [arg]));
 process.env.PATH = `${process.env.PATH ?? ''}:/usr/sbin:/sbin`;
 process.exitCode = inside ? runTests(rest) : enter(rest);
 
 function askForFaults() {
   process.env.FAULT_KILLS ??= '1000';
   return ['test/faults'];
+}
+
+function askForBenches() {
+  process.env.BENCH_ROUNDS ??= '7';
+  return ['test/bench'];
 }
 
 function enter(args) {

@@ -13,7 +13,12 @@ const local: LocalCommands = {
   version,
   serve: async ({ config }) => {
     const { serve } = await import('./serve.ts');
-    return serve({ configFile: config, rules: fileURLToPath(new URL('rules/', root)), version });
+    return serve({
+      configFile: config,
+      rules: fileURLToPath(new URL('rules/', root)),
+      meterHelper: fileURLToPath(new URL('dist/native/meter', root)),
+      version,
+    });
   },
   check: async (file) => (await import('./check.ts')).check(file),
   doctor: async () => (await import('./doctor.ts')).doctor(),

@@ -13,6 +13,9 @@ import { systemClock } from './lib/clock.ts';
 import { DirectorError, messageOf, Refusal } from './lib/errors.ts';
 import { Releaser } from './lib/releaser.ts';
 import { openLog } from './log.ts';
+import { meteredVifs } from './meter/metered-vifs.ts';
+import type { Meter } from './meter/report.ts';
+import { startMeter } from './meter/start-meter.ts';
 import { Metrics } from './metrics/metrics.ts';
 import { followEngine, snapshotOf } from './metrics/engine.ts';
 import { Reconciler } from './reconcile/reconciler.ts';
@@ -28,6 +31,8 @@ export interface ServeOptions {
   /** The directory of the frames. */
   readonly rules: string;
   readonly version: string;
+  /** Path of the meter's native helper. */
+  readonly meterHelper: string;
 }
 
 /** Runs the daemon until SIGTERM or SIGINT; answers the exit code. What cannot start has not touched the kernel. */
@@ -37,9 +42,11 @@ export async function serve(options: ServeOptions): Promise<number> {
   try {
     const config = await mustRead(options.configFile);
     const ended = untilSignal(log, releaser);
-    const engine = await start(config, options, log, releaser);
+    const meter: { current: Meter | null } = { current: null };
+    const engine = await start(config, options, { log, releaser, meter: () => meter.current });
     process.on('SIGHUP', () => void reload(engine, log));
     notifySystemd(log);
+    meter.current = await measure(engine, options, log, releaser);
     await ended;
     return 0;
   } catch (error) {
@@ -67,8 +74,7 @@ function explain(error: unknown, file: string): string[] {
 async function start(
   config: Config,
   { rules, version }: ServeOptions,
-  log: Logger,
-  releaser: Releaser,
+  { log, releaser, meter }: { log: Logger; releaser: Releaser; meter: () => Meter | null },
 ): Promise<Engine> {
   const frames = readFrames(rules);
   await onlyOne(releaser);
@@ -106,6 +112,7 @@ async function start(
     tokens: () => engine.config.tokens,
     metrics: () => metrics.render(),
     load: (ms) => measureLoad(ms, clock),
+    meter,
     log,
     version,
   });
@@ -113,6 +120,27 @@ async function start(
   releaser.add(() => engine.stop());
   await engine.start();
   return engine;
+}
+
+/** Comes last, for nothing waits for it. */
+async function measure(
+  engine: Engine,
+  { meterHelper }: ServeOptions,
+  log: Logger,
+  releaser: Releaser,
+): Promise<Meter> {
+  const { meter: wanted, interval } = engine.config.cpu;
+  const meter = await startMeter({
+    wanted,
+    interval,
+    vifs: () => meteredVifs(engine.states()),
+    uplink: () => engine.config.uplink,
+    helper: meterHelper,
+    log: (level, text) => log[level](text),
+    clock: systemClock,
+  });
+  releaser.add(() => meter.stop());
+  return meter;
 }
 
 function readFrames(directory: string): Frames {

@@ -2,6 +2,7 @@ import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { FastifyBaseLogger, FastifyInstance } from 'fastify';
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import type { HostLoad } from '../capacity/host-load.ts';
+import type { Meter } from '../meter/report.ts';
 import type { Director } from '../switchover/director.ts';
 import type { EventStreams } from './event-streams.ts';
 import type { Turns } from './turns.ts';
@@ -36,6 +37,8 @@ export interface Api {
   readonly metrics: () => Promise<{ contentType: string; body: string }>;
   /** What the host does over so many milliseconds from now. */
   readonly load: (ms: number) => Promise<HostLoad>;
+  /** Null until the director is ready. */
+  readonly meter: () => Meter | null;
   readonly log: Logger;
   readonly version: string;
   readonly access: Access;

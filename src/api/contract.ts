@@ -286,6 +286,76 @@ export const readyView = z
   .object({ ready: z.boolean(), problems: z.array(z.string()), since: instant })
   .meta({ id: 'Ready' });
 
+const seconds = (description: string) => z.number().meta({ description: `${description}; seconds` });
+const share = (description: string) =>
+  z.number().meta({ description: `${description}, over the last interval: a part of one core` });
+
+export const cpuBaseline = z
+  .object({
+    smallNanos: z.number().meta({ description: 'A small packet; nanoseconds' }),
+    bulkNanos: z.number().meta({ description: 'A packet of bulk TCP; nanoseconds' }),
+    measuredAt: instant,
+    measured: z
+      .boolean()
+      .meta({ description: 'false: typical figures, since this host could not measure its own' }),
+  })
+  .meta({ id: 'CpuBaseline', description: 'What a plain bridge costs; the overhead is what is above it' });
+
+export const cpuFlow = z
+  .object({
+    service: serviceName,
+    role,
+    domu: z.string(),
+    direction: z.enum(['in', 'out']).meta({ description: 'As the DomU sees it: in is towards it' }),
+    packets: z.number().int().meta({ description: "Since the meter began, by the links' own counters" }),
+    bytes: z.number().int(),
+    cpuSeconds: seconds('CPU time since the meter began'),
+    overheadSeconds: seconds('Of it, what is more than a plain bridge would have taken'),
+    packetsPerSecond: z.number(),
+    cpuShare: share('CPU'),
+    overheadShare: share('Overhead'),
+    nanosPerPacket: z.number().nullable().meta({ description: 'As last measured; null: never yet' }),
+    samples: z.number().int().meta({ description: 'Packets that were timed' }),
+  })
+  .meta({ id: 'CpuFlow' });
+
+export const cpuView = z
+  .object({
+    at: instant,
+    mode: z.enum(['windows', 'always', 'sampler', 'model', 'off']),
+    forced: z.boolean().meta({ description: 'The configuration asked for this mode' }),
+    why: z.string().meta({ description: 'Why this mode and no truer one; empty for the truest' }),
+    interval: seconds('Length of the last interval'),
+    cores: z.number().int(),
+    baseline: cpuBaseline.nullable(),
+    flows: z.array(cpuFlow),
+    netback: z
+      .array(z.object({ domu: z.string(), service: serviceName, seconds: z.number() }))
+      .meta({ description: "Xen: CPU time of the kernel threads of each DomU's vifs" }),
+    softirq: z.object({
+      tickSeconds: seconds('All softirqs since boot, by ticks'),
+      exactSeconds: z.number().nullable(),
+    }),
+    softnet: z.object({ dropped: z.number().int(), squeezed: z.number().int() }),
+    probe: z
+      .object({
+        costSeconds: seconds('What measuring took'),
+        windows: z.number().int(),
+        samples: z.number().int(),
+        clipped: z
+          .number()
+          .int()
+          .meta({ description: 'Packets whose time is not known: the CPU was taken away' }),
+        failures: z.number().int(),
+      })
+      .meta({ description: 'What the meter did, and itself cost' }),
+    check: z
+      .object({ cpuSeconds: z.number(), overheadSeconds: z.number() })
+      .nullable()
+      .meta({ description: 'What another way of measuring found for all services together' }),
+  })
+  .meta({ id: 'Cpu' });
+
 /** RFC 9457. */
 export const problem = z
   .object({
@@ -318,6 +388,8 @@ export type HoldRequest = z.infer<typeof holdRequest>;
 export type TesterRequest = z.infer<typeof testerRequest>;
 export type TestingRequest = z.infer<typeof testingRequest>;
 export type WhoamiView = z.infer<typeof whoamiView>;
+export type CpuView = z.infer<typeof cpuView>;
+export type CpuFlowView = z.infer<typeof cpuFlow>;
 export type PlanView = z.infer<typeof planView>;
 export type JournalEntry = z.infer<typeof journalEntry>;
 export type CapacityView = z.infer<typeof capacityView>;

@@ -2,6 +2,7 @@ import type { Server } from 'node:http';
 import type { HostLoad } from '../capacity/host-load.ts';
 import { DirectorError, messageOf } from '../lib/errors.ts';
 import { Releaser } from '../lib/releaser.ts';
+import type { Meter } from '../meter/report.ts';
 import type { Director } from '../switchover/director.ts';
 import { buildApp } from './app.ts';
 import type { TlsFiles } from './app.ts';
@@ -29,6 +30,7 @@ export interface ServerOptions {
   readonly metrics: () => Promise<{ contentType: string; body: string }>;
   /** What the host does over so many milliseconds from now. */
   readonly load: (ms: number) => Promise<HostLoad>;
+  readonly meter: () => Meter | null;
   readonly log: Logger;
   readonly version: string;
 }

@@ -5,6 +5,7 @@ import { addCapacity } from './commands/capacity.ts';
 import { addCheck } from './commands/check.ts';
 import { addCompletion } from './commands/completion.ts';
 import { addConfirm, addRollback } from './commands/end.ts';
+import { addCpu } from './commands/cpu.ts';
 import { addDoctor } from './commands/doctor.ts';
 import { addHold } from './commands/hold.ts';
 import { addJournal } from './commands/journal.ts';
@@ -107,6 +108,7 @@ function addCommands(shell: Shell): void {
   addWhoami(shell);
   addPlan(shell);
   addCapacity(shell);
+  addCpu(shell);
   shell.program.commandsGroup('Direct:');
   addSwitch(shell);
   addConfirm(shell);

@@ -23,6 +23,11 @@ export interface Config {
   readonly markMask: number;
   /** Milliseconds that entries of the journal, and switches that have ended, are kept; null: for ever. */
   readonly journalKeep: number | null;
+  readonly cpu: {
+    readonly meter: 'auto' | 'windows' | 'always' | 'sampler' | 'model' | 'off';
+    /** Milliseconds. */
+    readonly interval: number;
+  };
   readonly tokens: readonly Token[];
   /** In the file's order. */
   readonly services: readonly Service[];

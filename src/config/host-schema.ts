@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { parseAddress } from '../model/address.ts';
 import { DEFAULT_MARK_MASK, hex, isMarkMask } from '../model/mark.ts';
 import { DOMU_NAME } from '../model/service.ts';
-import { durationOrNever, list, mapping, named, oneOf, parsed, text } from './fields.ts';
+import { duration, durationOrNever, list, mapping, named, oneOf, parsed, text } from './fields.ts';
 import { PORT_MAX } from './parse-port.ts';
 import { interfaceName, serviceName, serviceSchema } from './service-schema.ts';
 import { needsText, show, wrongKind } from './words.ts';
@@ -122,6 +122,22 @@ const journal = mapping(
   .prefault({})
   .meta({ description: 'The journal' });
 
+const cpu = mapping(
+  {
+    meter: oneOf(['auto', 'windows', 'always', 'sampler', 'model', 'off'], {
+      description:
+        'windows: time packets at hooks for a moment in each interval; always: all packets, which costs more; sampler: look what the CPUs are at; model: typical figures; auto: the truest that this host allows',
+    }).prefault('auto'),
+    interval: duration(
+      { least: 200, most: 60_000, because: 'rates are of one interval' },
+      { description: 'How often' },
+    ).prefault('1s'),
+  },
+  'how it is measured what routing costs',
+)
+  .prefault({})
+  .meta({ description: 'How it is measured what routing costs in CPU' });
+
 /** Names by which the journal tells who asked, where it was nobody with a token. */
 const ACTORS = ['socket', 'signal', 'director'];
 
@@ -165,6 +181,7 @@ const shape = {
   }).prefault('auto'),
   mark,
   journal,
+  cpu,
   tokens: list(token, 'a list of tokens: {name, sha256}')
     .prefault([])
     .meta({ description: 'Who may change something over http' }),

@@ -71,12 +71,14 @@ function readServices(services: unknown): { read: ReadService[]; problems: Probl
 }
 
 function assemble(
-  fields: Required<Pick<HostFields, 'listen' | 'state' | 'iptables' | 'mark' | 'journal' | 'tokens'>> &
+  fields: Required<
+    Pick<HostFields, 'listen' | 'state' | 'iptables' | 'mark' | 'cpu' | 'journal' | 'tokens'>
+  > &
     HostFields,
   file: string,
   read: readonly ReadService[],
 ): Config {
-  const { listen, state, uplink, iptables, mark, journal, tokens } = fields;
+  const { listen, state, uplink, iptables, mark, cpu, journal, tokens } = fields;
   return {
     file,
     listen: { socket: listen.socket, http: listen.http ?? null, tls: listen.tls ?? null },
@@ -85,6 +87,7 @@ function assemble(
     iptables,
     markMask: mark.mask,
     journalKeep: journal.keep,
+    cpu,
     tokens,
     services: read.flatMap(({ service }) => (service === null ? [] : [service])),
   };

@@ -41,14 +41,14 @@ export interface CpuProbe {
   readonly costSeconds: number;
   readonly windows: number;
   readonly samples: number;
-  /** Spans of over 1 ms: the CPU was taken away; counted at 1 ms. */
+  /** Spans of over 1 ms: the CPU was taken away; counted here, and left out of every mean. */
   readonly clipped: number;
   /** Windows that failed, and fell back. */
   readonly failures: number;
 }
 
 export interface CpuReport {
-  /** RFC 3339. */
+  /** When the last measurement ended; RFC 3339. */
   readonly at: string;
   readonly mode: MeterMode;
   /** The configuration asked for this mode; else it was chosen. */
@@ -67,6 +67,11 @@ export interface CpuReport {
   /** /proc/net/softnet_stat, since boot. */
   readonly softnet: { readonly dropped: number; readonly squeezed: number };
   readonly probe: CpuProbe;
+  /**
+   * What another way of measuring found since the meter began, over all services: call chains sampled on every CPU.
+   * Null where it cannot be had, or is what the figures are made of.
+   */
+  readonly check: { readonly cpuSeconds: number; readonly overheadSeconds: number } | null;
 }
 
 /** Measures by itself, in the background, for as long as it lives. */

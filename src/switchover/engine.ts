@@ -9,7 +9,7 @@ import { SerialQueue } from '../lib/queue.ts';
 import type { Address, Network } from '../model/address.ts';
 import { encodeMark } from '../model/mark.ts';
 import type { Drain, JournalRecord, ServiceSnapshot, SwitchRecord } from '../model/records.ts';
-import type { Slot, Testing } from '../model/state.ts';
+import type { ServiceState, Slot, Testing } from '../model/state.ts';
 import type { Reconciler } from '../reconcile/reconciler.ts';
 import { renderRestore } from '../render/restore.ts';
 import type { Store } from '../store/store.ts';
@@ -355,6 +355,11 @@ export class Engine implements Director {
 
   teardown(actor: Actor): Promise<void> {
     return this.#change(() => teardown(this.#context, actor));
+  }
+
+  /** What is directed now, without a look at the kernel. */
+  states(): readonly ServiceState[] {
+    return stateOf(this.#context).services;
   }
 
   get config(): Config {

@@ -84,6 +84,7 @@ async function take(
     state: old.state,
     markMask: old.markMask,
     iptables: old.iptables,
+    cpu: old.cpu,
   };
   try {
     await change(context, {
@@ -113,7 +114,7 @@ async function take(
 
 /** What is only read at start. */
 function needsRestart(old: Config, config: Config): string[] {
-  return (['listen', 'state', 'markMask', 'iptables'] as const).filter(
+  return (['listen', 'state', 'markMask', 'iptables', 'cpu'] as const).filter(
     (key) => JSON.stringify(old[key]) !== JSON.stringify(config[key]),
   );
 }

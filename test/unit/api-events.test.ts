@@ -29,6 +29,7 @@ beforeEach(async () => {
     tokens: () => [],
     load: hostLoad,
     metrics: () => Promise.resolve({ contentType: 'text/plain', body: '' }),
+    meter: () => null,
     log: memoryLog(),
     version: '1.2.3',
   });

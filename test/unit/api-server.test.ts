@@ -33,6 +33,7 @@ async function start(listen: Partial<ServerOptions['listen']> = {}): Promise<Run
     tokens: () => [],
     load: hostLoad,
     metrics: () => Promise.resolve({ contentType: 'text/plain', body: '' }),
+    meter: () => null,
     log: memoryLog(),
     version: '1.2.3',
   });

@@ -73,6 +73,7 @@ const report = (more: Partial<CpuReport> = {}): CpuReport => ({
     samples: 5000,
   })),
   netback: [],
+  check: null,
   softirq: { tickSeconds: 1, exactSeconds: null },
   softnet: { dropped: 0, squeezed: 0 },
   probe: { costSeconds: 0, windows: 1, samples: 1, clipped: 0, failures: 0 },

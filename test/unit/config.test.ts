@@ -72,6 +72,7 @@ describe('a configuration that is right', () => {
       uplink: 'eth0',
       iptables: 'auto',
       markMask: 0xffff0000,
+      cpu: { meter: 'auto', interval: 1000 },
       tokens: [],
     });
     expect(config.services).toEqual([
@@ -135,6 +136,7 @@ describe('a configuration that is right', () => {
       iptables: 'auto',
       journalKeep: 400 * 86_400_000,
       markMask: 0xffff0000,
+      cpu: { meter: 'auto', interval: 1000 },
       tokens: [],
       services: [],
     });

@@ -1,5 +1,6 @@
 import type { Api, App } from '../context.ts';
 import { capacityRoutes } from './capacity.ts';
+import { cpuRoutes } from './cpu.ts';
 import { daemonRoutes } from './daemon.ts';
 import { eventRoutes } from './events.ts';
 import { holdRoutes } from './holds.ts';
@@ -20,6 +21,7 @@ export function addRoutes(app: App, api: Api): void {
   testingRoutes(app, api);
   whoamiRoutes(app, api);
   planRoutes(app, api);
+  cpuRoutes(app, api);
   journalRoutes(app, api);
   capacityRoutes(app, api);
   eventRoutes(app, api);

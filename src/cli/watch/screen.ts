@@ -6,16 +6,10 @@ import { journalLines } from '../view/journal.ts';
 import { NO_SERVICES, statusTable } from '../view/table.ts';
 import { watchServices } from './live.ts';
 import type { WatchStart } from './live.ts';
+import { CLEAR_BELOW, CLEAR_LINE, ENTER, HOME, LEAVE } from './terminal.ts';
 
 /** As many as stand below the services. */
 export const SHOWN_ENTRIES = 8;
-
-/** xterm's control sequences: the alternate screen (1049), the cursor (25) and wrapping at the margin (7). */
-const ENTER = '\x1b[?1049h\x1b[?25l\x1b[?7l';
-const LEAVE = '\x1b[?7h\x1b[?25h\x1b[?1049l';
-const HOME = '\x1b[H';
-const CLEAR_LINE = '\x1b[K';
-const CLEAR_BELOW = '\x1b[J';
 
 interface Picture {
   views: readonly ServiceView[];

@@ -2,6 +2,7 @@ import { buildApp } from '../../../src/api/app.ts';
 import type { HostLoad } from '../../../src/capacity/host-load.ts';
 import type { Access, App, Logger } from '../../../src/api/context.ts';
 import { EventStreams } from '../../../src/api/event-streams.ts';
+import type { Meter } from '../../../src/meter/report.ts';
 import { Turns } from '../../../src/api/turns.ts';
 import { DirectorDouble } from './director-double.ts';
 
@@ -34,6 +35,7 @@ export const SOCKET: Access = { via: 'socket' };
 export async function appWith(
   access: Access = SOCKET,
   director = new DirectorDouble('mail', 'ldap'),
+  meter: Meter | null = null,
 ): Promise<{
   app: App;
   director: DirectorDouble;
@@ -44,7 +46,17 @@ export async function appWith(
   const streams = new EventStreams(director);
   const metrics = () => Promise.resolve({ contentType: 'text/plain; version=0.0.4', body: 'up 1\n' });
   const app = await buildApp(
-    { director, metrics, load: hostLoad, log, version: '1.2.3', access, turns: new Turns(), streams },
+    {
+      director,
+      metrics,
+      load: hostLoad,
+      meter: () => meter,
+      log,
+      version: '1.2.3',
+      access,
+      turns: new Turns(),
+      streams,
+    },
     null,
   );
   return {

@@ -1,0 +1,40 @@
+// Builds the meter's native helper into dist/native, statically where that can be: it then runs on any machine of this
+// architecture, which needs no compiler. Without a compiler here the build goes on, and says what will be missing.
+import { spawnSync } from 'node:child_process';
+import { mkdirSync, readdirSync, renameSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const from = join(root, 'src/meter/native');
+const into = join(root, 'dist/native');
+const sources = readdirSync(from)
+  .filter((name) => name.endsWith('.c'))
+  .toSorted()
+  .map((name) => join(from, name));
+
+mkdirSync(into, { recursive: true });
+const dynamic = compile([]);
+if (dynamic.error?.code === 'ENOENT') {
+  console.error(`
+################################################################################
+# There is no C compiler (cc), so the meter's native helper was NOT built.
+# CPU costs will be told by a fixed model, not measured, wherever this build is
+# installed. As root: apt-get install gcc libc6-dev; then npm run build
+################################################################################
+`);
+} else if (dynamic.status !== 0) {
+  console.error(dynamic.stderr.toString());
+  process.exitCode = 1;
+} else {
+  compile(['-static']);
+}
+
+/** Under another name first: the program may be running. */
+function compile(flags) {
+  const made = join(into, `meter.${process.pid}`);
+  const argv = ['-std=gnu17', '-O2', '-s', '-Wall', '-Wextra', '-Werror', ...flags, '-o', made, ...sources];
+  const done = spawnSync('cc', argv, { stdio: ['ignore', 'inherit', 'pipe'] });
+  if (done.status === 0) renameSync(made, join(into, 'meter'));
+  return done;
+}

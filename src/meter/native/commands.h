@@ -1,0 +1,8 @@
+// SPDX-License-Identifier: Apache-2.0
+// One for each thing that the program does; each answers an exit status.
+#pragma once
+
+int command_hooks(const char *way);
+int command_baseline(void);
+int command_sampler(int hertz);
+int command_list(void);

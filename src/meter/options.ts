@@ -1,0 +1,27 @@
+import type { Clock } from '../lib/clock.ts';
+import type { MeterMode } from './report.ts';
+
+/** One of a DomU's interfaces on this host, and whose it is now. */
+export interface MeteredVif {
+  readonly ifname: string;
+  readonly service: string;
+  readonly role: 'primary' | 'secondary';
+  readonly domu: string;
+}
+
+export interface MeterOptions {
+  /** `auto`: the truest that this host allows. */
+  readonly wanted: 'auto' | MeterMode;
+  /** Milliseconds between two measurements. */
+  readonly interval: number;
+  /** Asked at each interval: vifs come and go, and roles change. */
+  readonly vifs: () => readonly MeteredVif[];
+  /** The interface where services' packets come from; null where none is configured. */
+  readonly uplink: () => string | null;
+  /** Path of the native helper; one that is not there means less true ways of measuring. */
+  readonly helper: string;
+  /** How the helper hooks in; `auto`: tcx where the kernel has it (6.6), else filters of a clsact qdisc. */
+  readonly hooks?: 'auto' | 'tcx' | 'clsact';
+  readonly log: (level: 'info' | 'warn', text: string) => void;
+  readonly clock: Clock;
+}

@@ -1,0 +1,137 @@
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { addNamespace, deleteNamespace, inNamespace, labName } from '../../src/lab/namespaces.ts';
+import { must } from '../../src/lab/run.ts';
+import { HelperProcess, until } from './support/helper-process.ts';
+import { METER_HELPER } from './support/scripts.ts';
+
+/** Two ports of one namespace that is a Dom0's; the other ends are in it, too. */
+let namespace: string;
+let indexes: number[];
+beforeEach(async () => {
+  namespace = labName();
+  await addNamespace(namespace);
+  for (const port of ['up', 'vif']) {
+    await must([
+      'ip',
+      '-n',
+      namespace,
+      'link',
+      'add',
+      'name',
+      port,
+      'type',
+      'veth',
+      'peer',
+      'name',
+      `${port}x`,
+    ]);
+    await must(['ip', '-n', namespace, 'link', 'set', 'dev', port, 'up']);
+  }
+  const links = JSON.parse(await inside('ip', '-j', 'link')) as { ifname: string; ifindex: number }[];
+  indexes = ['up', 'vif'].map((name) => links.find(({ ifname }) => ifname === name)?.ifindex ?? 0);
+});
+afterEach(() => deleteNamespace(namespace));
+
+const inside = (...argv: readonly string[]): Promise<string> => must(inNamespace(namespace, argv));
+const hooked = async (): Promise<string[]> =>
+  (await inside(METER_HELPER, 'list')).trim().split('\n').filter(Boolean);
+const qdiscs = (): Promise<string> => inside('tc', 'qdisc', 'show');
+
+const start = (way: string): Promise<HelperProcess> => HelperProcess.hooks(namespace, way);
+const hook = (helper: HelperProcess): Promise<string[]> => helper.ask(`always ${indexes.join(' ')}`);
+
+const gone = (): Promise<void> => until(async () => (await hooked()).length === 0);
+
+describe.each(['tcx', 'clsact'])('%s', (way) => {
+  test('hooks both ways of every port, and names what is ours', async () => {
+    const helper = await start(way);
+    await hook(helper);
+    const listed = await hooked();
+    expect(listed).toHaveLength(4);
+    for (const line of listed) expect(line).toMatch(/^(up|vif) (in|e)gress (tcx d0d_|clsact dom0-director)/);
+    expect(await helper.end()).toBe(0);
+    await gone();
+  });
+
+  test('a helper that is killed within a window leaves no hook behind', async () => {
+    const before = await qdiscs();
+    const helper = await start(way);
+    helper.write(`window 60000 ${indexes.join(' ')}`);
+    await until(async () => (await hooked()).length === 4);
+    helper.signal('SIGKILL');
+    await gone();
+    await until(async () => (await qdiscs()) === before);
+  });
+
+  test('nor does one whose asker is gone within a window', async () => {
+    const before = await qdiscs();
+    const helper = await start(way);
+    helper.write(`window 60000 ${indexes.join(' ')}`);
+    await until(async () => (await hooked()).length === 4);
+    expect(await helper.end()).toBe(0);
+    await gone();
+    expect(await qdiscs()).toBe(before);
+  });
+
+  test('a port that is not there is passed over', async () => {
+    const helper = await start(way);
+    await helper.ask(`always ${indexes.join(' ')} 4711`);
+    expect(await hooked()).toHaveLength(4);
+    await helper.end();
+  });
+});
+
+describe('clsact', () => {
+  const FOREIGN = ['tc', 'filter', 'add', 'dev', 'vif', 'ingress', 'prio', '7', 'protocol', 'ip', 'u32'];
+  const filters = (): Promise<string> => inside('tc', 'filter', 'show', 'dev', 'vif', 'ingress');
+
+  test("others' qdiscs and filters are as they were", async () => {
+    await inside('tc', 'qdisc', 'add', 'dev', 'vif', 'clsact');
+    await inside(...FOREIGN, 'match', 'u32', '0', '0', 'flowid', '1:1');
+    const before = [await qdiscs(), await filters()];
+    const helper = await start('clsact');
+    await hook(helper);
+    expect(await filters()).toContain('dom0-director');
+    await helper.end();
+    expect([await qdiscs(), await filters()]).toEqual(before);
+  });
+
+  test('a qdisc of ours stays for whoever has put a filter into it', async () => {
+    const helper = await start('clsact');
+    await hook(helper);
+    await inside(...FOREIGN, 'match', 'u32', '0', '0', 'flowid', '1:1');
+    await helper.end();
+    expect(await filters()).toContain('u32');
+    expect(await filters()).not.toContain('dom0-director');
+  });
+
+  test('the helper ends and clears up when its guard is killed', async () => {
+    const before = await qdiscs();
+    const helper = await start('clsact');
+    await hook(helper);
+    await killGuard(helper);
+    await helper.exited;
+    await gone();
+    expect(await qdiscs()).toBe(before);
+  });
+
+  test('what is left when both are killed is removed at the next start', async () => {
+    const helper = await start('clsact');
+    await hook(helper);
+    helper.signal('SIGSTOP');
+    await killGuard(helper);
+    helper.signal('SIGKILL');
+    await helper.exited;
+    expect(await hooked()).toHaveLength(4);
+    const next = await start('clsact');
+    expect(await hooked()).toHaveLength(0);
+    await next.end();
+  });
+
+  /** By its parent's number: it is nobody else's process. */
+  async function killGuard(helper: HelperProcess): Promise<void> {
+    const guard = Number((await must(['ps', '-o', 'pid=', '--ppid', String(helper.pid)])).trim());
+    expect(guard).toBeGreaterThan(1);
+    process.kill(guard, 'SIGKILL');
+  }
+});
