@@ -1,3 +1,4 @@
+import { writeFile } from 'node:fs/promises';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { directedWorld } from '../e2e/support/director.ts';
 import type { DirectedWorld } from '../e2e/support/director.ts';
@@ -7,6 +8,8 @@ import { Schedule } from './schedule.ts';
 /** `npm run test:faults` asks for a thousand; of which every other one is under load. */
 const KILLS = Number(process.env['FAULT_KILLS'] ?? 60);
 const SEED = Number(process.env['FAULT_SEED'] ?? 1);
+/** Where the figures go as Markdown, for `node .ci/figures.mjs`. */
+const FIGURES = process.env['FAULT_FIGURES'];
 /** A slow machine does fewer of the sample; the whole is done however long it takes. */
 const SAMPLE_MS = 150_000;
 const LIMIT_MS = KILLS > 60 ? 75 * 60_000 : SAMPLE_MS + 60_000;
@@ -36,7 +39,12 @@ it(
       await load?.stop();
     }
     const seconds = Math.round((performance.now() - began) / 1000);
-    console.log(`${killer.tally.table()}\n\n${killer.asked} questions of a customer's, ${seconds} s`);
+    console.log(
+      `${killer.tally.table()}\n\n${killer.asked} questions of a customer's, ${seconds} s, seed ${SEED}`,
+    );
+    const markdown = killer.tally.markdown({ seconds, seed: SEED, asked: killer.asked });
+    console.log(markdown);
+    if (FIGURES !== undefined) await writeFile(FIGURES, `${markdown}\n`);
     expect(killer.tally.faults).toEqual([]);
     expect(killer.tally.total).toMatchObject({ lost: 0, mixed: 0, dark: 0 });
     expect(killer.tally.total.kills).toBeGreaterThan(20);
