@@ -1,6 +1,7 @@
 // Runs the static checks, then all tests in network and mount namespaces of their own, with an empty /run: whatever a
 // test does, this host's own rules, links and sets are out of its reach. Ends with the line "N passed, N failed".
-// `--faults`: the crash suite alone, with a thousand kills. `--bench`: the benchmarks alone, seven rounds of each.
+// `--faults`: the crash suite alone, with a thousand kills; `node .ci/figures.mjs` then puts its figures into README.md.
+// `--bench`: the benchmarks alone, seven rounds of each.
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -17,6 +18,7 @@ process.exitCode = inside ? runTests(rest) : enter(rest);
 
 function askForFaults() {
   process.env.FAULT_KILLS ??= '1000';
+  process.env.FAULT_FIGURES ??= join(tmpdir(), 'director-figures.md');
   return ['test/faults'];
 }
 

@@ -102,7 +102,7 @@ function trySave(context: Context, went: string, save: () => JournalRecord): Ref
   } catch (error) {
     return new Refusal('unavailable', `${went}, but it could not be written down: ${messageOf(error)}`, {
       cause: error,
-      hint: 'make room on the disk of the state directory; the director goes on trying to write it. A restart before that would go on with the trial',
+      hint: 'make room on the disk of the state directory; the director goes on trying to write it',
     });
   }
 }

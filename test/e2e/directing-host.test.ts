@@ -111,4 +111,16 @@ describe('a DomU that goes and comes back', () => {
       .poll(() => reachOf(world, ['customer', 'neighbour'], MAIL), { timeout: 15_000, interval: 100 })
       .toEqual(expected(world, ['customer', 'neighbour'], MAIL, 'mail-a'));
   });
+
+  it('whose interface somebody sets down is told to be sick, and its interface is left to them', async () => {
+    const { vif } = world.domu('mail-a');
+    const health = async (): Promise<string> => (await directed.daemon.service('mail')).primary.health;
+    await expect.poll(health, { timeout: 15_000 }).toBe('healthy');
+    await world.must('dom0', ['ip', 'link', 'set', vif, 'down']);
+    await expect.poll(health, { timeout: 15_000 }).toBe('unhealthy');
+    expect(await masterOf(vif)).toBe('br-mail, down');
+    expect((await directed.daemon.call('GET', '/readyz')).status).toBe(200);
+    await world.must('dom0', ['ip', 'link', 'set', vif, 'up']);
+    await expect.poll(health, { timeout: 15_000 }).toBe('healthy');
+  });
 });

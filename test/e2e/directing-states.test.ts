@@ -115,7 +115,7 @@ describe.each(STATES)('a service that is $state', (state) => {
     it('answers the DomU that is not live, with the gateway as source', () =>
       reachesByHairpin(state.dark, state.live));
 
-    it('answers its live DomU, which reaches itself, with the gateway as source', () =>
+    it('answers its live DomU, which reaches itself, with the gateway as source (incus#1175)', () =>
       reachesByHairpin(state.live, state.live));
 
     it('leaves other services as they are, on its own address and elsewhere', async () => {

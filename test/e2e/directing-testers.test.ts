@@ -10,7 +10,7 @@ const SOURCES = [
   { what: 'networks', sources: ['198.51.100.0/24', '2001:db8:100::/64'] },
 ];
 
-describe('testers who are enrolled while the director runs', () => {
+describe('testers who are enrolled while the director runs (by networks, matched before the DNAT: kubernetes#122296)', () => {
   let directed: DirectedWorld;
   let world: World;
   beforeAll(async () => {

@@ -78,7 +78,7 @@ describe('the uplink', () => {
         line.includes(`tgt is ${address},`),
     );
 
-  it('tells the neighbours of each address that is announced, unasked, with the uplink as its place', async () => {
+  it('tells the neighbours of each address that is announced, unasked, with the uplink as its place (keepalived#166)', async () => {
     const { ipv4, ipv6 } = world.service(MAIL);
     await expect
       .poll(() => [announcements(ipv4).length > 0, announcements(ipv6).length > 0], { timeout: 10_000 })

@@ -239,7 +239,7 @@ table inet firewalld {
 }
 `;
 
-describe('while customers connect to a settled service', () => {
+describe('while customers connect to a settled service (moby#12294, moby#48657, moby#50443, podman#27516, keepalived#1877)', () => {
   let loads: RunningLoad[];
   beforeAll(() => {
     loads = customers(20);
@@ -271,7 +271,7 @@ describe('while customers connect to a settled service', () => {
   });
 
   it.each(FAMILIES)(
-    'a sender of IPv%i datagrams that began while rules were gone is directed',
+    'a sender of IPv%i datagrams that began while rules were gone is directed (kubernetes#139628)',
     async (family) => {
       const { process } = directed.daemon;
       const host = family === 4 ? '192.0.2.25' : '2001:db8::25';

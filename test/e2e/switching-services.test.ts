@@ -82,7 +82,7 @@ describe('a switch', () => {
   });
 });
 
-describe('a switch of several services', () => {
+describe('a switch of several services (argo-rollouts#2088, argo-rollouts#451)', () => {
   it('moves all of them, and a rollback of one takes all back', async () => {
     const done = await directed.director('switch', 'mail', 'ldap', '--to', 'secondary');
     expect(done).toMatchObject({ code: 0, stderr: '' });
@@ -114,7 +114,7 @@ describe('a switch of several services', () => {
   it('moves none of them when one is unknown', () =>
     expectNeither(/no service "nobody"/, ['mail', 'nobody']));
 
-  it('moves none of them when one is not healthy, unless it is forced; going back is never refused', async () => {
+  it('moves none of them when one is not healthy, unless it is forced; going back, to a broken side too, is never refused (flagger#1898, flagger#1588)', async () => {
     const mendNext = await refuseAll(directed.world, 'ldap-b');
     try {
       await expectNeither(/ldap-b of ldap is not healthy/, ['mail', 'ldap']);
@@ -171,7 +171,7 @@ describe('TCP connections that are open at the flip', () => {
     await operator.expectReached('customer', 'mail', 'mail-b');
   });
 
-  it("are ended at once when they are cut: precisely the service's own, on the old DomU", async () => {
+  it("are ended at once when they are cut: precisely the service's own, on the old DomU (haproxy#2918, cloudnative-pg#8299)", async () => {
     const cut = [
       await hold('customer', { host: 'mail', port: 25 }),
       await hold('customer', { host: 'mail', port: 993, family: 6 }),
@@ -193,7 +193,7 @@ describe('TCP connections that are open at the flip', () => {
   });
 });
 
-describe('UDP senders', () => {
+describe('UDP senders (kubernetes#126130, kubernetes#141371, lxd#15065, keepalived#1781, keepalived#2163)', () => {
   it('that ask move with the flip and back with the rollback, from the same port', async () => {
     const asking = [
       await hold('customer', { host: 'mail', port: 514, protocol: 'udp' }),

@@ -1,3 +1,4 @@
+import { writeFile } from 'node:fs/promises';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { directedWorld } from '../e2e/support/director.ts';
 import type { DirectedWorld } from '../e2e/support/director.ts';
@@ -8,6 +9,8 @@ import { Schedule } from './schedule.ts';
 const ASKED = process.env['FAULT_KILLS'];
 const KILLS = Number(ASKED ?? 50);
 const SEED = Number(process.env['FAULT_SEED'] ?? 1);
+/** Where the figures go as Markdown, for `node .ci/figures.mjs`. */
+const FIGURES = process.env['FAULT_FIGURES'];
 /** A slow machine does fewer of the sample; what was asked for is done however long it takes. */
 const SAMPLE_MS = 120_000;
 const LIMIT_MS = ASKED === undefined ? SAMPLE_MS + 60_000 : 120 * 60_000;
@@ -35,9 +38,16 @@ it(
       const load = total.kills % 2 === 1 ? startLoad() : null;
       schedule.learn(aimed, await killer.strike(aimed.operation, aimed.moment, aimed.again));
       await load?.stop();
+      if (total.kills > 0 && total.kills % 50 === 0)
+        process.stderr.write(`${total.kills} kills, ${killer.tally.faults.length} faults\n`);
     }
     const seconds = Math.round((performance.now() - began) / 1000);
-    console.log(`${killer.tally.table()}\n\n${killer.asked} questions of a customer's, ${seconds} s`);
+    console.log(
+      `${killer.tally.table()}\n\n${killer.asked} questions of a customer's, ${seconds} s, seed ${SEED}`,
+    );
+    const markdown = killer.tally.markdown({ seconds, seed: SEED, asked: killer.asked });
+    console.log(markdown);
+    if (FIGURES !== undefined) await writeFile(FIGURES, `${markdown}\n`);
     expect(killer.tally.faults).toEqual([]);
     expect(killer.tally.total).toMatchObject({ lost: 0, mixed: 0, dark: 0 });
     expect(killer.tally.total.kills).toBeGreaterThan(10);
