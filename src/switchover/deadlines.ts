@@ -4,7 +4,7 @@ import { applyEntries, note } from './change.ts';
 import type { Context } from './context.ts';
 import { journal, publish, toRow, withEntries } from './context.ts';
 import { endTrial } from './end-trial.ts';
-import { end, liveSlotOf } from './flows.ts';
+import { cutTcp, liveSlotOf } from './flows.ts';
 import type { Entry } from './registry.ts';
 import { list } from './switch-over.ts';
 
@@ -108,7 +108,7 @@ async function cutOld(context: Context, record: SwitchRecord): Promise<number> {
     const entry = context.entries.get(name);
     if (entry === undefined || liveSlotOf(entry) === slot) continue;
     try {
-      cut += await end(context, entry, slot, 'tcp');
+      cut += await cutTcp(context, entry, slot);
     } catch (error) {
       note(context, [name], 'old connections could not be cut at their time', error);
     }

@@ -4,9 +4,8 @@ import type { Drain } from '../model/records.ts';
 import { otherSlot } from '../model/state.ts';
 import type { Slot } from '../model/state.ts';
 import type { Context } from './context.ts';
-import { liveSlotOf } from './flows.ts';
+import { liveSlotOf, testersAt } from './flows.ts';
 import type { Entry } from './registry.ts';
-import { toState } from './registry.ts';
 
 /** Flows by our part of their mark, as the kernel counts them. */
 export type Counted = ReadonlyMap<number, number>;
@@ -63,9 +62,8 @@ async function drainingFlows(
 ): Promise<number> {
   const value = markOf(context, entry, darkOf(entry));
   const all = counted.get(value) ?? 0;
-  const sources = toState(entry, context.clock.now()).testers.map(({ source }) => source);
-  const tested = darkOf(entry) !== entry.primary && sources.length > 0;
-  if (!tested) return all;
+  const sources = testersAt(context, entry, darkOf(entry));
+  if (sources.length === 0) return all;
   if (!timed) return 0;
   let others = 0;
   for await (const flows of context.kernel.flows({ value, mask: context.config.markMask })) {

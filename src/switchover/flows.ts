@@ -1,4 +1,6 @@
 import type { MarkFilter } from '../kernel/kernel.ts';
+import type { Network } from '../model/address.ts';
+import { contains } from '../model/address.ts';
 import { encodeMark } from '../model/mark.ts';
 import type { Operation } from '../model/operation.ts';
 import type { Connections, Protocol, Service } from '../model/service.ts';
@@ -6,6 +8,7 @@ import type { Slot } from '../model/state.ts';
 import { note } from './change.ts';
 import type { Context } from './context.ts';
 import type { Entry } from './registry.ts';
+import { toState } from './registry.ts';
 
 export interface FlowCounts {
   readonly kept: number;
@@ -59,7 +62,7 @@ async function leave(context: Context, old: readonly Old[], connections: Connect
     if (!busy(entry, slot, 'tcp')) continue;
     const tcp =
       connections === 'cut'
-        ? { ...NONE, cut: await end(context, entry, slot, 'tcp') }
+        ? { ...NONE, cut: await cutTcp(context, entry, slot) }
         : { ...NONE, kept: await count(context, entry, slot) };
     counts = add(counts, tcp);
   }
@@ -94,7 +97,7 @@ async function sweepStragglers(
       const busy = await busyOf(context, still);
       for (const { entry, slot } of still) {
         if (busy(entry, slot, 'udp')) await end(context, entry, slot, 'udp');
-        if (connections === 'cut' && busy(entry, slot, 'tcp')) await end(context, entry, slot, 'tcp');
+        if (connections === 'cut' && busy(entry, slot, 'tcp')) await cutTcp(context, entry, slot);
       }
     });
   } catch (error) {
@@ -111,6 +114,29 @@ export function liveSlotOf({ primary, trial }: Entry): Slot {
 export async function end(context: Context, entry: Entry, slot: Slot, protocol: Protocol): Promise<number> {
   if (!uses(entry.service, protocol)) return 0;
   return context.kernel.deleteFlows(filter(context, entry, slot, protocol));
+}
+
+/**
+ * Ends the TCP connections of everybody who would be directed elsewhere now; answers how many. Who tests on this DomU
+ * stays there whoever is live, and nothing of his is ended.
+ */
+export async function cutTcp(context: Context, entry: Entry, slot: Slot): Promise<number> {
+  const sources = testersAt(context, entry, slot);
+  if (sources.length === 0) return end(context, entry, slot, 'tcp');
+  let ended = 0;
+  for await (const flows of context.kernel.flows(filter(context, entry, slot, 'tcp'))) {
+    for (const flow of flows) {
+      if (sources.some((source) => contains(source, flow.from))) continue;
+      if ((await context.kernel.deleteFlow(flow)) && !flow.closing) ended++;
+    }
+  }
+  return ended;
+}
+
+/** Who is directed to this DomU for being a tester. */
+export function testersAt({ clock }: Context, entry: Entry, slot: Slot): Network[] {
+  const { testers, testing, primary } = toState(entry, clock.now());
+  return testing === 'open' && slot !== primary ? testers.map(({ source }) => source) : [];
 }
 
 async function count(context: Context, entry: Entry, slot: Slot): Promise<number> {

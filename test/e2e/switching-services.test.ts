@@ -191,6 +191,22 @@ describe('TCP connections that are open at the flip', () => {
     for (const one of others) await lives(one);
     expect(others.map(({ ended }) => ended)).toEqual(others.map(() => null));
   });
+
+  it('are ended by the rollback of such a switch as precisely: testers stay where they are', async () => {
+    const done = await operator.switch('mail', { connections: 'cut' });
+    const cut = [
+      await hold('customer', { host: 'mail', port: 25 }),
+      await hold('neighbour', { host: 'mail', port: 25, family: 6 }),
+    ];
+    const testers = [
+      await hold('tester', { host: 'mail', port: 25 }),
+      await hold('beta', { host: 'mail', port: 25 }),
+    ];
+    await operator.rollBack(done);
+    for (const one of cut) await ends(one);
+    for (const one of testers) await lives(one);
+    expect(testers.map(({ ended }) => ended)).toEqual([null, null]);
+  });
 });
 
 describe('UDP senders (kubernetes#126130, kubernetes#141371, lxd#15065, keepalived#1781, keepalived#2163)', () => {

@@ -24,7 +24,7 @@ function flow(slot: Slot, protocol: Protocol): Flow {
     answeredBy: { family: 4, text: slot === 'a' ? '10.25.0.2' : '10.25.0.3' },
     answeredPort: protocol === 'tcp' ? 25 : 514,
     mark: encodeMark({ id: 1, slot, protocol }, DEFAULT_MARK_MASK),
-    id: 1,
+    id: 1 + (slot === 'a' ? 0 : 2) + (protocol === 'tcp' ? 0 : 1),
     closing: false,
   };
 }
@@ -81,4 +81,13 @@ it('a start with nothing to go on with ends no flow', async () => {
   bench.kernel.addFlow(flow('b', 'udp'));
   await bench.restart();
   expect([await counted('a', 'udp'), await counted('b', 'udp')]).toEqual([1, 1]);
+});
+
+it("what a tester has open stays, where a rollback cuts the others': he is still directed there", async () => {
+  const { id } = await bench.engine.switchOver(order, ACTOR);
+  bench.kernel.addFlow(flow('b', 'tcp'));
+  const tester = { family: 4, text: '198.51.100.7' } as const;
+  bench.kernel.addFlow({ ...flow('b', 'tcp'), from: tester, id: 9 });
+  expect((await bench.engine.rollback(id, ACTOR)).cut).toBe(1);
+  expect(await counted('b', 'tcp')).toBe(1);
 });
