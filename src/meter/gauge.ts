@@ -31,6 +31,8 @@ export interface Measurement {
 export interface Ports {
   readonly uplink: number | null;
   readonly vifs: readonly number[];
+  /** How many of them, from the first, carried anything in the last interval. */
+  readonly busy: number;
 }
 
 /** One way of measuring. It throws where it cannot (any more); another is taken then. */

@@ -159,7 +159,11 @@ export class RunningMeter implements Meter {
     const there = vifs.flatMap(({ ifname }) => index.get(ifname) ?? []);
     const rank = new Map(this.#busiest.map((each, at) => [each, at]));
     const rankOf = (each: number): number => rank.get(each) ?? rank.size;
-    return { uplink, vifs: there.toSorted((a, b) => rankOf(a) - rankOf(b)) };
+    return {
+      uplink,
+      vifs: there.toSorted((a, b) => rankOf(a) - rankOf(b)),
+      busy: there.filter((each) => rank.has(each)).length,
+    };
   }
 
   #find(vifs: readonly MeteredVif[], traffic: readonly LinkTraffic[]): Found[] {

@@ -33,9 +33,11 @@ describe('windows', () => {
 
   test('every packet is counted, and charged to the service that it was for', async () => {
     const quiet = toldOf(await settled(network, LDAP), LDAP);
-    // Within: no packet more or less than the vif's own counters.
-    const told = await metered(network, MAIL, () => load.routed('udp', 30_000, MAIL));
-    expect(told.packets).toBeGreaterThanOrEqual(30_000);
+    // Within: no packet more or less than the vif's own counters. Until a window has met the work: they keep a distance.
+    let told = await metered(network, MAIL, () => load.routed('udp', 29_952, MAIL));
+    for (let more = 0; more < 20 && told.samples === 0; more++)
+      told = await metered(network, MAIL, () => load.routed('udp', 29_952, MAIL));
+    expect(told.packets).toBeGreaterThanOrEqual(29_952);
     expect(told.samples).toBeGreaterThan(0);
     expect(told.overhead).toBeGreaterThan(0);
     const other = toldOf(await settled(network, LDAP), LDAP);
@@ -118,11 +120,17 @@ describe('windows', () => {
 test('always times every packet', async () => {
   await network.direct({ meter: 'always', interval: INTERVAL });
   expect(await network.cpu()).toMatchObject({ mode: 'always', forced: true, why: '' });
-  const told = await metered(network, MAIL, () => load.routed('rr', 1920, MAIL));
-  const { probe } = await network.cpu();
-  // All but what the host itself sent, such as its own ARP.
-  expect(told.samples + probe.clipped).toBeGreaterThanOrEqual(2 * 1920);
-  expect(told.samples).toBeLessThanOrEqual(told.packets);
+  const before = toldOf(await settled(network, MAIL), MAIL);
+  await load.routed('rr', 1920, MAIL);
+  await settled(network, MAIL);
+  // What was timed is read before the links are: the last packets may be of the next measurement.
+  await measurements(network, 1);
+  const view = await network.cpu();
+  const after = toldOf(view, MAIL);
+  const samples = after.samples - before.samples;
+  expect(samples + view.probe.clipped).toBeGreaterThanOrEqual(2 * 1920);
+  // The host's own packets, such as its ARP, are counted and not timed.
+  expect(samples).toBeLessThanOrEqual(after.packets - before.packets);
 });
 
 test('the sampler shares out what it has seen by packets', async () => {

@@ -175,7 +175,7 @@ describe('the ledger', () => {
 });
 
 describe('the way of measuring', () => {
-  const ports = { uplink: 1, vifs: [2] };
+  const ports = { uplink: 1, vifs: [2], busy: 1 };
   let clock: HandClock;
   let log: string[];
   beforeEach(() => {
