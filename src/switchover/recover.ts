@@ -125,6 +125,8 @@ function commit(
     return save();
   });
   context.entries = withEntries(context.entries, entries);
+  if (record.state !== 'confirmed')
+    context.events.emit('outcome', { state: record.state, cause: 'recovery' });
   publish(context, journalled);
 }
 
@@ -242,7 +244,7 @@ function expireMissed(context: Context, record: SwitchRecord): Left[] {
     });
   });
   context.entries = withEntries(context.entries, settled);
-  context.events.emit('outcome', { state: 'expired' });
+  context.events.emit('outcome', { state: 'expired', cause: 'recovery' });
   publish(context, journalled);
   return [leftOf({ ...record, state: 'expired' }, settled)];
 }
