@@ -4,6 +4,7 @@ export default tseslint.config(
   {
     ignores: [
       'dist/**',
+      '.cache/**',
       'coverage/**',
       'node_modules/**',
       '*.config.js',

@@ -1,7 +1,8 @@
 // Installs what a fresh machine lacks: packages by apt-get, dependencies by npm ci; then builds. Plain JavaScript, since
 // it runs before anything is installed. `--for test` also gets what only the tests need.
 import { spawnSync } from 'node:child_process';
-import { existsSync, readdirSync, statSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -23,6 +24,8 @@ const TEST_TOOLS = {
   strace: 'strace',
   sadf: 'sysstat',
 };
+// Tests run it, in namespaces of their own. It is only taken out of its package: installed, it would listen on this host.
+const UNPACKED = { promtool: 'prometheus' };
 // better-sqlite3 is compiled where its prebuilt binary cannot be had.
 const BUILD_TOOLS = { python3: 'python3', make: 'make', 'g++': 'g++' };
 // The meter's helper; without it costs are estimated. Tests measure.
@@ -38,6 +41,7 @@ installPackages({
   ...(stale('node_modules/.package-lock.json', ['package-lock.json']) ? BUILD_TOOLS : {}),
   ...(forTests || (process.getuid() === 0 && stale('dist/native/meter', NATIVE)) ? NATIVE_TOOLS : {}),
 });
+if (forTests) for (const [tool, name] of Object.entries(UNPACKED)) unpack(tool, name);
 if (stale('node_modules/.package-lock.json', ['package-lock.json']))
   run('npm', ['ci', '--no-fund', '--no-audit', '--loglevel=error']);
 if (stale('dist/main.js', ['src', 'tsconfig.json', 'tsconfig.build.json']))
@@ -45,10 +49,7 @@ if (stale('dist/main.js', ['src', 'tsconfig.json', 'tsconfig.build.json']))
 if (stale('dist/native/meter', NATIVE)) run(process.execPath, ['.ci/native.mjs']);
 
 function installPackages(tools) {
-  const path = `${process.env.PATH ?? ''}:/usr/sbin:/sbin`.split(':');
-  const missing = Object.entries(tools).filter(
-    ([tool]) => !path.some((directory) => existsSync(join(directory, tool))),
-  );
+  const missing = Object.entries(tools).filter(([tool]) => !isThere(tool));
   const packages = [...new Set(missing.map(([, name]) => name))];
   if (packages.length === 0) return;
   if (process.getuid() !== 0)
@@ -66,6 +67,34 @@ function headers(packages) {
   return packages.includes('gcc') ? ['libc6-dev'] : [];
 }
 
+function isThere(tool) {
+  const path = `${process.env.PATH ?? ''}:/usr/sbin:/sbin`.split(':');
+  return path.some((directory) => existsSync(join(directory, tool)));
+}
+
+/** Puts a package's programs into .cache/NAME/bin, where .ci/test.mjs finds them. */
+function unpack(tool, name) {
+  const target = join(root, '.cache', name);
+  if (isThere(tool) || existsSync(join(target, 'bin', tool))) return;
+  const directory = mkdtempSync(join(tmpdir(), 'director-setup-'));
+  const download = ['apt-get', ['download', '-qq', '-o', 'APT::Sandbox::User=root', name]];
+  try {
+    console.log(`unpacking ${name}`);
+    const { status } = spawnSync(...download, { cwd: directory, stdio: 'ignore' });
+    if (status !== 0) {
+      run('apt-get', ['update', '-qq']);
+      run(...download, process.env, directory);
+    }
+    const [file = fail(`apt-get has not downloaded ${name}`)] = readdirSync(directory);
+    run('dpkg-deb', ['-x', file, 'content'], process.env, directory);
+    rmSync(target, { recursive: true, force: true });
+    mkdirSync(target, { recursive: true });
+    run('cp', ['-r', join(directory, 'content/usr/bin'), target]);
+  } finally {
+    rmSync(directory, { recursive: true, force: true });
+  }
+}
+
 function stale(made, from) {
   const time = mtime(join(root, made));
   return from.some((source) => newest(join(root, source)) > time);
@@ -80,9 +109,9 @@ function mtime(path) {
   return existsSync(path) ? statSync(path).mtimeMs : 0;
 }
 
-function run(command, args, env = process.env) {
+function run(command, args, env = process.env, cwd = root) {
   const { status, error } = spawnSync(command, args, {
-    cwd: root,
+    cwd,
     stdio: ['ignore', 'inherit', 'inherit'],
     env,
   });

@@ -13,7 +13,7 @@ const inside = process.argv[2] === '--inside';
 const rest = process.argv
   .slice(inside ? 3 : 2)
   .flatMap((arg) => (arg === '--faults' ? askForFaults() : arg === '--bench' ? askForBenches() : [arg]));
-process.env.PATH = `${process.env.PATH ?? ''}:/usr/sbin:/sbin`;
+process.env.PATH = `${process.env.PATH ?? ''}:/usr/sbin:/sbin:${join(root, '.cache/prometheus/bin')}`;
 process.exitCode = inside ? runTests(rest) : enter(rest);
 
 function askForFaults() {

@@ -17,7 +17,7 @@ import { meteredVifs } from './meter/metered-vifs.ts';
 import type { Meter } from './meter/report.ts';
 import { startMeter } from './meter/start-meter.ts';
 import { Metrics } from './metrics/metrics.ts';
-import { followEngine, snapshotOf } from './metrics/engine.ts';
+import { followEngine, snapshotter } from './metrics/engine.ts';
 import { Reconciler } from './reconcile/reconciler.ts';
 import { Spelling } from './reconcile/spelling.ts';
 import { parseFrame } from './render/frame.ts';
@@ -102,8 +102,8 @@ async function start(
     clock,
     reconciler: new Reconciler({ kernel, frames, spelling, onSysctl }),
   });
-  const metrics = new Metrics({ version, snapshot: () => snapshotOf(engine, kernel) });
-  followEngine(metrics, engine);
+  const metrics = new Metrics({ version, snapshot: snapshotter({ engine, kernel, clock, meter }) });
+  followEngine(metrics, engine, clock);
   followWithLog(engine, log);
   // Listening comes before anything is changed: a second daemon on this socket ends here.
   const server = await startServer({

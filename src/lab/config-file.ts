@@ -5,6 +5,8 @@ import type { LabPort, LabService } from './topology.ts';
 export interface ConfigOptions {
   /** Holds the socket and the state. */
   readonly directory: string;
+  /** Where it listens on TCP too, such as `127.0.0.1:8440`. */
+  readonly http?: string;
   /** Goes into each service's `cutover`. */
   readonly cutover?: Readonly<Record<string, string>>;
   /** Merged over each service's definition. */
@@ -18,7 +20,10 @@ export const socketOf = (directory: string): string => `${directory}/director.so
 /** The configuration file of a director in the lab's Dom0. */
 export function configText(services: readonly LabService[], options: ConfigOptions): string {
   return stringify({
-    listen: { socket: socketOf(options.directory) },
+    listen: {
+      socket: socketOf(options.directory),
+      ...(options.http === undefined ? {} : { http: options.http }),
+    },
     state: `${options.directory}/state`,
     uplink: 'eth0',
     ...options.top,

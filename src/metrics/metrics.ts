@@ -2,14 +2,20 @@ import { setImmediate } from 'node:timers/promises';
 import { Registry, collectDefaultMetrics } from 'prom-client';
 import type { Operation } from '../model/operation.ts';
 import type { JournalKind } from '../model/records.ts';
+import { cpuFamilies } from './cpu-families.ts';
+import { hostFamilies } from './host-families.ts';
 import { newRecorders } from './recorders.ts';
-import type { Recorders, SwitchOutcome } from './recorders.ts';
+import type { HoldCause, Recorders, RollbackCause, SwitchOutcome } from './recorders.ts';
 import { serviceFamilies } from './service-families.ts';
 import type { MetricsSnapshot } from './snapshot.ts';
 import { renderFamily } from './text-format.ts';
+import type { Family } from './text-format.ts';
 
 /** Gauges of prom-client that are named like counters, which promtool refuses; the same is there by type without `_total`. */
 const MISNAMED = ['handles', 'requests', 'resources'].map((what) => `nodejs_active_${what}_total`);
+
+/** How long a scrape renders before others have their turn: a switch must not wait for one of thousands of services. */
+const TURN_MS = 3;
 
 /**
  * All metrics. What happens is counted by prom-client, together with the process's own metrics; what is known of each
@@ -32,12 +38,25 @@ export class Metrics {
     this.#recorders.switches.inc({ outcome });
   }
 
+  rolledBack(cause: RollbackCause): void {
+    this.#recorders.rollbacks.inc({ cause });
+  }
+
+  held(cause: HoldCause): void {
+    this.#recorders.holds.inc({ cause });
+  }
+
   flipped(micros: number): void {
     this.#recorders.flip.observe(micros / 1_000_000);
   }
 
   reconciled(seconds: number): void {
     this.#recorders.reconcile.observe(seconds);
+  }
+
+  /** The kernel was found, or made, what it should be. Milliseconds since the epoch. */
+  asItShouldBe(at: number): void {
+    this.#recorders.lastSuccess.set(at / 1000);
   }
 
   reconcileFailed(): void {
@@ -52,25 +71,39 @@ export class Metrics {
     this.#recorders.journal.inc({ kind });
   }
 
-  /** In the Prometheus text format. Without the services' series where their state cannot be read: that is counted. */
+  /** In the Prometheus text format. Without the snapshot's series where it cannot be had: that is counted. */
   async render(): Promise<{ contentType: string; body: string }> {
-    const services = await this.#renderServices();
-    const body = (await this.#registry.metrics()) + services;
+    const rendered = await this.#renderSnapshot();
+    const body = (await this.#registry.metrics()) + rendered;
     return { contentType: this.#registry.contentType, body };
   }
 
-  async #renderServices(): Promise<string> {
+  async #renderSnapshot(): Promise<string> {
     try {
-      let text = '';
-      for (const family of serviceFamilies(await this.#snapshot())) {
-        text += renderFamily(family);
-        // Between families others have their turn: a switch must not wait for a scrape of thousands of services.
-        await setImmediate();
-      }
-      return text;
+      return await renderInTurns(familiesOf(await this.#snapshot()));
     } catch {
       this.#recorders.snapshotErrors.inc();
       return '';
     }
   }
+}
+
+function* familiesOf(snapshot: MetricsSnapshot): Generator<Family> {
+  yield* hostFamilies(snapshot);
+  yield* serviceFamilies(snapshot);
+  if (snapshot.cpu !== null) yield* cpuFamilies(snapshot.cpu);
+}
+
+async function renderInTurns(families: Iterable<Family>): Promise<string> {
+  let text = '';
+  let begun = performance.now();
+  for (const family of families) {
+    for (const piece of renderFamily(family)) {
+      text += piece;
+      if (performance.now() - begun < TURN_MS) continue;
+      await setImmediate();
+      begun = performance.now();
+    }
+  }
+  return text;
 }

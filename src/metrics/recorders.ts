@@ -2,10 +2,12 @@ import { Counter, Gauge, Histogram } from 'prom-client';
 import type { Registry } from 'prom-client';
 import type { JournalKind } from '../model/records.ts';
 import type { Operation } from '../model/operation.ts';
+import type { Cause, EngineEvents } from '../switchover/context.ts';
+import { NAME } from './text-format.ts';
 
 export type SwitchOutcome = 'trial' | 'confirmed' | 'rolled_back' | 'expired' | 'failed' | 'refused';
-
-const NAME = 'dom0_director_';
+export type RollbackCause = Cause;
+export type HoldCause = EngineEvents['held']['cause'];
 
 const OUTCOMES: Readonly<Record<SwitchOutcome, true>> = {
   trial: true,
@@ -15,6 +17,13 @@ const OUTCOMES: Readonly<Record<SwitchOutcome, true>> = {
   failed: true,
   refused: true,
 };
+const ROLLBACKS: Readonly<Record<RollbackCause, true>> = {
+  asked: true,
+  deadline: true,
+  failure: true,
+  recovery: true,
+};
+const HOLDS: Readonly<Record<HoldCause, true>> = { asked: true, switch: true };
 const REPAIRS: Readonly<Record<Operation['kind'], true>> = {
   sysctl: true,
   'bridge-add': true,
@@ -57,9 +66,12 @@ const JOURNAL: Readonly<Record<JournalKind, true>> = {
 
 export interface Recorders {
   readonly switches: Counter<'outcome'>;
+  readonly rollbacks: Counter<'cause'>;
+  readonly holds: Counter<'cause'>;
   readonly flip: Histogram;
   readonly reconcile: Histogram;
   readonly reconcileErrors: Counter;
+  readonly lastSuccess: Gauge;
   readonly repairs: Counter<'kind'>;
   readonly journal: Counter<'kind'>;
   readonly snapshotErrors: Counter;
@@ -71,6 +83,8 @@ export function newRecorders(registry: Registry, version: string): Recorders {
   const counted = switchRecorders(registry);
   const recorders = { ...counted, ...reconcileRecorders(registry), ...journalRecorders(registry) };
   for (const outcome of Object.keys(OUTCOMES)) recorders.switches.inc({ outcome }, 0);
+  for (const cause of Object.keys(ROLLBACKS)) recorders.rollbacks.inc({ cause }, 0);
+  for (const cause of Object.keys(HOLDS)) recorders.holds.inc({ cause }, 0);
   for (const kind of Object.keys(REPAIRS)) recorders.repairs.inc({ kind }, 0);
   for (const kind of Object.keys(JOURNAL)) recorders.journal.inc({ kind }, 0);
   return recorders;
@@ -92,6 +106,18 @@ function switchRecorders(registry: Registry) {
       name: `${NAME}switches_total`,
       help: 'Switches by what became of them: each that happened counts once as trial and once as how it ended; refused ones changed nothing.',
       labelNames: ['outcome'] as const,
+      registers: [registry],
+    }),
+    rollbacks: new Counter({
+      name: `${NAME}rollbacks_total`,
+      help: 'Switches after which everybody is where they were, by cause: asked (somebody rolled back), deadline (nobody confirmed in time), failure (kernel or store refused the switch, and it was put back), recovery (found by a director at its start).',
+      labelNames: ['cause'] as const,
+      registers: [registry],
+    }),
+    holds: new Counter({
+      name: `${NAME}holds_total`,
+      help: 'Holds of packets, by cause: asked (somebody held a service), switch (a switch with a hold).',
+      labelNames: ['cause'] as const,
       registers: [registry],
     }),
     flip: new Histogram({
@@ -116,9 +142,14 @@ function reconcileRecorders(registry: Registry) {
       help: 'Reconciles that the kernel refused; they are tried again.',
       registers: [registry],
     }),
+    lastSuccess: new Gauge({
+      name: `${NAME}reconcile_last_success_timestamp_seconds`,
+      help: 'Unix time at which the kernel was last found, or made, what it should be; it is looked at every 10 s at least.',
+      registers: [registry],
+    }),
     repairs: new Counter({
       name: `${NAME}repairs_total`,
-      help: 'Operations that put back what somebody else had changed of ours, by kind of operation.',
+      help: 'Operations that put back what somebody else had changed of ours, by kind of operation; one repair may be several, and is one journal entry of the kind repair.',
       labelNames: ['kind'] as const,
       registers: [registry],
     }),

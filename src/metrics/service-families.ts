@@ -1,31 +1,43 @@
 import { otherRole } from '../model/state.ts';
 import type { DomuMetrics, MetricsSnapshot, ServiceMetrics } from './snapshot.ts';
-import { labelText } from './text-format.ts';
+import { NAME, labelText, labelsOnce } from './text-format.ts';
 import type { Family, Sample } from './text-format.ts';
 
-const NAME = 'dom0_director_';
-
-/** What is known of the services at one moment, as metrics; each family is made when it is asked for. */
-export function* serviceFamilies({ ready, services }: MetricsSnapshot): Generator<Family> {
-  const help = '1 when the kernel holds what it should and switches are possible, as GET /readyz says.';
-  yield { name: `${NAME}ready`, type: 'gauge', help, samples: [{ labels: '', value: Number(ready) }] };
-  for (const { name, help, sample } of STATE) {
-    yield { name: NAME + name, type: 'gauge', help, samples: services.flatMap(sample) };
+/** What is known of the services at one moment; each sample is made when it is asked for. */
+export function* serviceFamilies({ services }: MetricsSnapshot): Generator<Family> {
+  for (const { name, type = 'gauge', help, sample } of SERVICE) {
+    yield { name: NAME + name, type, help, samples: each(services, sample) };
   }
-  const rows = services.flatMap(({ name, domus }) =>
-    domus.map((row) => ({ row, labels: labelText({ service: name, role: row.role, domu: row.domu }) })),
-  );
+  const rows = new Map(services.flatMap(({ name, domus }) => domus.map((row) => [row, name])));
+  const labels = labelsOnce((row: DomuMetrics) => ({
+    service: rows.get(row) ?? '',
+    role: row.role,
+    domu: row.domu,
+  }));
   for (const { name, type, help, sample } of DOMU) {
-    yield { name: NAME + name, type, help, samples: rows.flatMap(({ row, labels }) => sample(row, labels)) };
+    const samples = each(services, ({ domus }) => domus.flatMap((row) => sample(row, labels(row))));
+    yield { name: NAME + name, type, help, samples };
   }
 }
 
-const one = (value: (service: ServiceMetrics) => number) => (service: ServiceMetrics) => [
-  { labels: labelText({ service: service.name }), value: value(service) },
-];
+function* each(
+  services: readonly ServiceMetrics[],
+  sample: (service: ServiceMetrics) => Sample[],
+): Generator<Sample> {
+  for (const service of services) yield* sample(service);
+}
 
-const STATE: readonly {
+/** Absent where there is no value. */
+const one = (value: (service: ServiceMetrics) => number | null) => (service: ServiceMetrics) => {
+  const found = value(service);
+  return found === null ? [] : [{ labels: labelText({ service: service.name }), value: found }];
+};
+
+const seconds = (at: number | null): number | null => (at === null ? null : at / 1000);
+
+const SERVICE: readonly {
   readonly name: string;
+  readonly type?: Family['type'];
   readonly help: string;
   readonly sample: (service: ServiceMetrics) => Sample[];
 }[] = [
@@ -42,7 +54,7 @@ const STATE: readonly {
   {
     name: 'trial_deadline_seconds',
     help: 'Unix time at which the trial rolls itself back; only while there is one that does.',
-    sample: deadlineSamples,
+    sample: one(({ trial, trialDeadline }) => (trial ? seconds(trialDeadline) : null)),
   },
   {
     name: 'service_testing_open',
@@ -58,6 +70,32 @@ const STATE: readonly {
     name: 'testers',
     help: 'Addresses and networks that are enrolled as testers, permanent and leased.',
     sample: one((service) => service.testers),
+  },
+  {
+    name: 'oldest_tester_timestamp_seconds',
+    help: 'Unix time since which the longest-standing tester has been one, permanent or leased, as far as the store remembers.',
+    sample: one(({ oldestTester }) => seconds(oldestTester)),
+  },
+  {
+    name: 'misdirected_connections_total',
+    type: 'counter',
+    help: 'Connections of customers that reached the dark DomU through the service address, counted from the look that follows the answer of a flip: gains of the counter of directed connections while nobody is directed there, else open connections there whose source is no tester. Should stay 0.',
+    sample: one((service) => service.misdirected),
+  },
+  {
+    name: 'draining_flows',
+    help: 'Conntrack entries on the DomU that is dark now, which nobody new is directed to: connections from before the switch. Absent while testers are directed to it.',
+    sample: drainingSamples,
+  },
+  {
+    name: 'drain_deadline_timestamp_seconds',
+    help: 'Unix time at which connections on the DomU that is dark now are cut; absent where they may stay.',
+    sample: one(({ drainUntil }) => seconds(drainUntil)),
+  },
+  {
+    name: 'service_event_timestamp_seconds',
+    help: 'Unix time at which this kind of thing happened last to the service, by the journal; absent for what has not since the start.',
+    sample: markedSamples,
   },
 ];
 
@@ -76,7 +114,7 @@ const DOMU: readonly {
   {
     name: 'domu_healthy',
     type: 'gauge',
-    help: '1 when every probed TCP port of the service accepted, 0 when one did not; absent while it is not known.',
+    help: '1 when a probed TCP port of the service accepted, 0 when none did; absent while it is not known, or not probed.',
     sample: ({ healthy }, labels) => (healthy === null ? [] : [{ labels, value: Number(healthy) }]),
   },
   {
@@ -91,6 +129,24 @@ const DOMU: readonly {
     help: 'Bytes of IP packets forwarded to (in) and from (out) the DomU, by the counters of an ipset.',
     sample: (row, labels) => trafficSamples(row, labels, 'bytes'),
   },
+  {
+    name: 'connections_total',
+    type: 'counter',
+    help: 'Connections that were directed to the DomU: first packets only, which alone pass the nat table, by the counters of an ipset in POSTROUTING. One that was cut counts again when it goes on.',
+    sample: ({ opened }, labels) => countSamples(opened, labels),
+  },
+  {
+    name: 'resets_total',
+    type: 'counter',
+    help: 'Forwarded TCP segments with RST that the DomU has sent (refused connections, and ones that were cut), by the counters of an ipset.',
+    sample: ({ resets }, labels) => countSamples(resets, labels),
+  },
+  {
+    name: 'dark_refused_packets_total',
+    type: 'counter',
+    help: "Packets to the DomU's own addresses that were refused because it is dark, by the counters of an ipset.",
+    sample: ({ refused }, labels) => countSamples(refused, labels),
+  },
 ];
 
 function liveSamples({ name, live }: ServiceMetrics): Sample[] {
@@ -100,10 +156,17 @@ function liveSamples({ name, live }: ServiceMetrics): Sample[] {
   }));
 }
 
-function deadlineSamples({ name, trial, trialDeadline }: ServiceMetrics): Sample[] {
-  return trial && trialDeadline !== null
-    ? [{ labels: labelText({ service: name }), value: trialDeadline / 1000 }]
-    : [];
+function drainingSamples({ name, draining }: ServiceMetrics): Sample[] {
+  if (draining === null) return [];
+  return [{ labels: labelText({ service: name, domu: draining.domu }), value: draining.flows }];
+}
+
+function markedSamples({ name, marked }: ServiceMetrics): Sample[] {
+  return [...marked].map(([kind, at]) => ({ labels: labelText({ service: name, kind }), value: at / 1000 }));
+}
+
+function countSamples(value: number | null, labels: string): Sample[] {
+  return value === null ? [] : [{ labels, value }];
 }
 
 function trafficSamples(row: DomuMetrics, labels: string, unit: 'packets' | 'bytes'): Sample[] {

@@ -1,21 +1,52 @@
 import type { Traffic } from '../kernel/kernel.ts';
+import type { CpuReport } from '../meter/report.ts';
+import type { JournalKind } from '../model/records.ts';
 import type { Role } from '../model/state.ts';
 
-/** What the per-service series are made of: plain values of one moment. */
+/** What is rendered at a scrape: plain values of one moment. Points in time are milliseconds since the epoch. */
 export interface MetricsSnapshot {
   readonly ready: boolean;
+  /** The disk took what was last written. */
+  readonly writable: boolean;
+  /** The host's conntrack table; null where the kernel does not tell. */
+  readonly conntrack: { readonly entries: number; readonly limit: number } | null;
   readonly services: readonly ServiceMetrics[];
+  /** Null where nothing measures. */
+  readonly cpu: CpuReport | null;
 }
+
+/** Of what happened to a service, that which a graph should show. */
+export const MARKED = [
+  'switch',
+  'confirm',
+  'rollback',
+  'expire',
+  'fail',
+  'drained',
+  'hold',
+  'release',
+] as const satisfies readonly JournalKind[];
+export type Marked = (typeof MARKED)[number];
 
 export interface ServiceMetrics {
   readonly name: string;
   readonly live: Role;
-  /** In trial or not; the deadline is in milliseconds since the epoch, null where there is none. */
+  /** In trial or not; the deadline is null where there is none. */
   readonly trial: boolean;
   readonly trialDeadline: number | null;
   readonly testing: boolean;
   readonly held: boolean;
   readonly testers: number;
+  /** Since when the longest-standing tester has been one; null without testers. */
+  readonly oldestTester: number | null;
+  /** See DarkWatch. */
+  readonly misdirected: number;
+  /** What is still open on the DomU that was live before; null where testers' connections cannot be told from it. */
+  readonly draining: { readonly domu: string; readonly flows: number } | null;
+  /** When that is cut; null: at no time. */
+  readonly drainUntil: number | null;
+  /** When each of these happened last, since the director started. */
+  readonly marked: ReadonlyMap<Marked, number>;
   readonly domus: readonly DomuMetrics[];
 }
 
@@ -25,8 +56,12 @@ export interface DomuMetrics {
   /** Null where it is not known. */
   readonly healthy: boolean | null;
   readonly flows: number;
-  /** Towards the DomU; null where the kernel does not count. */
+  /** By the counters of sets; null where the kernel does not count. Towards the DomU. */
   readonly in: Traffic | null;
   /** From the DomU. */
   readonly out: Traffic | null;
+  /** Connections that were directed to it. */
+  readonly opened: number | null;
+  readonly resets: number | null;
+  readonly refused: number | null;
 }

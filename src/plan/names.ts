@@ -11,10 +11,17 @@ export const standInFor = (set: string): string => `${set}.n`;
 
 /** Sets that bear one of our names. Somebody else's `dir-backup` is none of them, and is left alone. */
 export function isOurSet(name: string): boolean {
-  return /^dir-((vips|domus|quarantine|in|out|hairpin|hold)|[a-z][a-z0-9-]{0,15}-testers)6?(\.n)?$/.test(
+  return /^dir-((vips|domus|quarantine|in|out|resets|new|refused|hairpin|hold)|[a-z][a-z0-9-]{0,15}-testers)6?(\.n)?$/.test(
     name,
   );
 }
+
+/**
+ * Sets whose elements, the DomUs' addresses, count: packets forwarded to a DomU (in) and from it (out), TCP segments
+ * with RST that it sent, first packets of connections that were directed to it, packets to a dark one that were refused.
+ */
+export const COUNTERS = ['in', 'out', 'resets', 'new', 'refused'] as const;
+export type Counter = (typeof COUNTERS)[number];
 
 /** The one list that every switch exchanges; see Choice. */
 export const CHOICE_SET = 'dir-trial';
@@ -23,6 +30,8 @@ export const serviceChain = (service: string): string => `DIR-${service}`;
 export const targetChain = (service: string, slot: Slot): string => `DIR-${service}.${slot}`;
 /** What a DomU may open outwards while it is dark. */
 export const quarantineChain = (service: string, slot: Slot): string => `DIR-OUT-${service}.${slot}`;
+/** Where a connection to a dark DomU ends that nobody lets pass; it stands in the frame. */
+export const DARK_CHAIN = 'DIR-DARK';
 export const guardChain = (service: string, slot: Slot): string => `DIR-FWD-${service}.${slot}`;
 
 const DIGITS = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz';

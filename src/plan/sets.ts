@@ -3,7 +3,7 @@ import { FAMILIES, formatNetwork, formatSource, networkOf } from '../model/addre
 import type { SetElement, SetSpec, SetState, SetType } from '../model/kernel-state.ts';
 import type { Service } from '../model/service.ts';
 import type { DirectorState, ServiceState } from '../model/state.ts';
-import { setName, testersSet } from './names.ts';
+import { COUNTERS, setName, testersSet } from './names.ts';
 
 /** Every set of one family but the choice's banks, in the order in which they are made. */
 export function planSets({ services }: DirectorState, family: Family): SetState[] {
@@ -23,8 +23,7 @@ export function planSets({ services }: DirectorState, family: Family): SetState[
     ),
     set('domus', family, 'hash:ip', domus),
     ...quarantined(services, family),
-    set('in', family, 'hash:ip', domus, { counters: true }),
-    set('out', family, 'hash:ip', domus, { counters: true }),
+    ...COUNTERS.map((stem) => set(stem, family, 'hash:ip', domus, { counters: true })),
     set('hairpin', family, 'hash:net,iface', hairpins(services, family)),
     set(
       'hold',

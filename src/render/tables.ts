@@ -6,7 +6,14 @@ import { hex } from '../model/mark.ts';
 import type { Outlet, Port, Protocol } from '../model/service.ts';
 import type { Slot } from '../model/state.ts';
 import type { DomuPlace, FamilyPlan, ServiceChains, ServicePorts, Target } from '../plan/chains.ts';
-import { CHOICE_SET, guardChain, quarantineChain, serviceChain, targetChain } from '../plan/names.ts';
+import {
+  CHOICE_SET,
+  DARK_CHAIN,
+  guardChain,
+  quarantineChain,
+  serviceChain,
+  targetChain,
+} from '../plan/names.ts';
 import type { Branch, Tree } from '../plan/tree.ts';
 import type { Frame, FrameLine } from './frame.ts';
 import { jumpsOf } from './layout.ts';
@@ -35,10 +42,7 @@ export function renderTables(frame: Frame, plan: FamilyPlan | null, family: Fami
       guard.chains,
       quarantine?.chains ?? new Map(),
       new Map(
-        plan.services.flatMap((service) => [
-          ...guardChains(service, family),
-          ...quarantineChains(service, family),
-        ]),
+        plan.services.flatMap((service) => [...guardChains(service), ...quarantineChains(service, family)]),
       ),
     ),
     raw: table('raw'),
@@ -142,14 +146,11 @@ function targetLines({ domu, address, marks, mapped }: Target, markMask: number)
 }
 
 /** What happens to a connection that somebody opens to a DomU's own address: RETURN leaves it to the host's rules. */
-function guardChains(service: ServiceChains, family: Family): [string, string[]][] {
-  return (['a', 'b'] as const).map((slot) => [
-    guardChain(service.name, slot),
-    guardRules(service, slot, family),
-  ]);
+function guardChains(service: ServiceChains): [string, string[]][] {
+  return (['a', 'b'] as const).map((slot) => [guardChain(service.name, slot), guardRules(service, slot)]);
 }
 
-function guardRules(service: ServiceChains, slot: Slot, family: Family): string[] {
+function guardRules(service: ServiceChains, slot: Slot): string[] {
   const { bridge, testers, admins, open } = service;
   const sameBridge = `-i ${bridge} -o ${bridge} -j RETURN`;
   if (open[slot] === 'always') return [sameBridge];
@@ -158,7 +159,7 @@ function guardRules(service: ServiceChains, slot: Slot, family: Family): string[
     ...matchOpen(service, slot, 'dst'),
     ...(testers === null ? [] : [`-m set --match-set ${testers} src -j RETURN`]),
     ...admins.map((network) => `${matchSource(network)}-j RETURN`),
-    reject(family),
+    `-g ${DARK_CHAIN}`,
   ];
 }
 

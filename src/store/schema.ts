@@ -70,4 +70,8 @@ export const STEPS: readonly string[] = [
   -- What sysctls were before we changed them, for teardown.
   CREATE TABLE sysctls (key TEXT PRIMARY KEY, original TEXT NOT NULL) STRICT;
   `,
+  `
+  -- Since when each source has been a tester, of the file or leased: nobody else remembers who was forgotten.
+  CREATE TABLE enrolments (service TEXT NOT NULL, source TEXT NOT NULL, since INTEGER NOT NULL, PRIMARY KEY (service, source)) STRICT, WITHOUT ROWID;
+  `,
 ];

@@ -50,6 +50,7 @@ interface Row {
 /** The durable state: each method is one transaction, on the disk when it returns. `write` makes one of several. */
 export class Store {
   readonly #db: Db;
+  #writable = true;
 
   private constructor(db: Db) {
     this.#db = db;
@@ -66,14 +67,22 @@ export class Store {
   /** All of it or nothing. Throws Refusal (unavailable) where the disk does not take it. */
   write<T>(work: () => T): T {
     try {
-      return this.#db.transaction(work).immediate();
+      const answer = this.#db.transaction(work).immediate();
+      this.#writable = true;
+      return answer;
     } catch (error) {
       if (error instanceof Refusal || !isSqlite(error)) throw error;
+      this.#writable = false;
       throw new Refusal('unavailable', `the journal cannot be written: ${messageOf(error)}`, {
         cause: error,
         hint: 'nothing was changed that was not undone; make room on the disk of the state directory, or make it writable',
       });
     }
+  }
+
+  /** Whether the disk took what was last written. */
+  get writable(): boolean {
+    return this.#writable;
   }
 
   #all(sql: string, ...values: unknown[]): Row[] {
@@ -124,6 +133,29 @@ export class Store {
   removeService(name: string): void {
     this.#run('DELETE FROM services WHERE name = ?', name);
     this.#run('DELETE FROM leases WHERE service = ?', name);
+    this.#run('DELETE FROM enrolments WHERE service = ?', name);
+  }
+
+  /** These sources test the service, and no others: whoever is new is remembered with this time. */
+  saveEnrolments(service: string, sources: readonly string[], at: number): void {
+    this.#run(
+      'DELETE FROM enrolments WHERE service = ? AND source NOT IN (SELECT value FROM json_each(?))',
+      service,
+      JSON.stringify(sources),
+    );
+    for (const source of sources)
+      this.#run(
+        'INSERT OR IGNORE INTO enrolments (service, source, since) VALUES (?, ?, ?)',
+        service,
+        source,
+        at,
+      );
+  }
+
+  /** Since when each service's longest-standing tester has been one. */
+  oldestEnrolments(): Map<string, number> {
+    const rows = this.#all('SELECT service, MIN(since) AS since FROM enrolments GROUP BY service');
+    return new Map(rows.map((row) => [String(row['service']), Number(row['since'])]));
   }
 
   /** Highest id that a service ever had. */

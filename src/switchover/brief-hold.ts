@@ -22,6 +22,7 @@ export async function whileHeld<T>(
   try {
     for (const { set, elements } of holds)
       await context.kernel.apply({ kind: 'set-add', set, elements, why: 'held during a switch' });
+    if (holds.length > 0) context.events.emit('held', { cause: 'switch' });
     return await work();
   } finally {
     for (const { set, elements } of holds) {

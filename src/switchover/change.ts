@@ -2,7 +2,7 @@ import { messageOf } from '../lib/errors.ts';
 import type { Operation } from '../model/operation.ts';
 import type { JournalRecord } from '../model/records.ts';
 import type { Context } from './context.ts';
-import { publish, stateOf, toRow, withEntries } from './context.ts';
+import { publish, saveEntry, stateOf, withEntries } from './context.ts';
 import type { Actor } from './director.ts';
 import type { Entries, Entry } from './registry.ts';
 
@@ -42,7 +42,7 @@ export async function change(
     const records = store.write(() => {
       // First: an id that has become free may be a new service's already.
       for (const name of removed) store.removeService(name);
-      for (const entry of changed) store.saveService(toRow(entry));
+      for (const entry of changed) saveEntry(context, entry);
       store.conclude(intent);
       return save();
     });

@@ -79,7 +79,7 @@ export async function exchangeRoles(
   context.entries = withEntries(context.entries, decided);
   const unfinished: Unfinished = { intent, services: record.services };
   context.unfinished.push(unfinished);
-  context.events.emit('outcome', { state: 'confirmed' });
+  context.events.emit('outcome', { state: 'confirmed', cause: 'asked' });
   const failures: unknown[] = [];
   // The state says so before the rules do: they follow now, or when the daemon is back, in steps that move no packet.
   try {

@@ -6,6 +6,7 @@ import type { Kernel } from '../kernel/kernel.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { Events } from '../lib/events.ts';
 import type { SerialQueue } from '../lib/queue.ts';
+import { formatNetwork } from '../model/address.ts';
 import type { JournalKind, JournalRecord } from '../model/records.ts';
 import type { DirectorState } from '../model/state.ts';
 import type { Operation } from '../model/operation.ts';
@@ -16,10 +17,22 @@ import type { Actor, DirectorEvents } from './director.ts';
 import type { Entries, Entry } from './registry.ts';
 import { confirmedEntry, isDecided, toState } from './registry.ts';
 
+/**
+ * Why a switch came to what it came to: somebody asked for it, its time was up, the kernel or the store did not take it,
+ * or a director found at its start what another one had left.
+ */
+export type Cause = 'asked' | 'deadline' | 'failure' | 'recovery';
+
 /** What metrics want to know of what happens; told synchronously, must not throw. */
 export interface EngineEvents extends DirectorEvents {
-  flip: { micros: number };
-  outcome: { state: 'trial' | 'confirmed' | 'rolled-back' | 'expired' | 'failed' | 'refused' };
+  /** The kernel has answered: new connections of these services go elsewhere from now on. */
+  flip: { micros: number; services: readonly string[] };
+  outcome: {
+    state: 'trial' | 'confirmed' | 'rolled-back' | 'expired' | 'failed' | 'refused';
+    cause: Cause;
+  };
+  /** Packets of services wait: because somebody asked for it, or for the time of a switch. */
+  held: { cause: 'asked' | 'switch' };
   reconciled: { seconds: number; operations: readonly Operation[]; repair: boolean };
   'reconcile-failed': { error: unknown };
   /** The kernel was looked at and is as it should be. */
@@ -90,6 +103,13 @@ export function toRow(entry: Entry): ServiceRow {
   const { service, id, slots, primary, testing, heldUntil, generation, source, filePrint } = kept;
   const definition = source === 'api' ? describeService(service) : null;
   return { name: service.name, id, slots, primary, testing, heldUntil, generation, definition, filePrint };
+}
+
+/** To be called inside a store transaction. Not for a confirm or a flip, which change nobody's testers. */
+export function saveEntry({ store, clock }: Context, entry: Entry): void {
+  const sources = [...entry.service.testers, ...entry.leases.map(({ source }) => source)];
+  store.saveService(toRow(entry));
+  store.saveEnrolments(entry.service.name, sources.map(formatNetwork), clock.now());
 }
 
 /** Fingerprint of a definition, to see whether the file's has changed. */

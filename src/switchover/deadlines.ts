@@ -2,7 +2,7 @@ import { formatNetwork, formatSource } from '../model/address.ts';
 import type { JournalRecord, SwitchRecord } from '../model/records.ts';
 import { applyEntries, note } from './change.ts';
 import type { Context } from './context.ts';
-import { journal, publish, toRow, withEntries } from './context.ts';
+import { journal, publish, saveEntry, withEntries } from './context.ts';
 import { endTrial } from './end-trial.ts';
 import { cutTcp, liveSlotOf } from './flows.ts';
 import type { Entry } from './registry.ts';
@@ -65,7 +65,7 @@ function endOf(context: Context, entry: Entry, now: number): { entry: Entry; rec
     leases: entry.leases.filter((lease) => !over.includes(lease)),
     generation: entry.generation + 1,
   };
-  store.saveService(toRow(next));
+  saveEntry(context, next);
   const records = over.map(({ source }) => {
     store.removeLease(name, formatNetwork(source));
     return journal(

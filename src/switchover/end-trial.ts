@@ -47,7 +47,7 @@ export async function endTrial(
   const intent = tryIntent(context, record, how, actor);
   try {
     const { flipMicros } = await flip(context, withEntries(context.entries, settled));
-    context.events.emit('flip', { micros: flipMicros });
+    context.events.emit('flip', { micros: flipMicros, services: record.services });
   } catch (error) {
     forgetIntent(context, intent);
     throw new Refusal('unavailable', `the kernel refused the rollback: ${messageOf(error)}`, {
@@ -72,7 +72,7 @@ export async function endTrial(
     });
   });
   context.wake();
-  context.events.emit('outcome', { state: how });
+  context.events.emit('outcome', { state: how, cause: how === 'expired' ? 'deadline' : 'asked' });
   const counts = await leaveOld(
     context,
     entries.map((entry) => ({ entry, slot: otherSlot(entry.primary) })),

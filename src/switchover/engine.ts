@@ -16,7 +16,7 @@ import type { Store } from '../store/store.ts';
 import { applyEntries } from './change.ts';
 import { confirm } from './confirm.ts';
 import type { Context, EngineEvents } from './context.ts';
-import { journal, publish, stateOf, toRow } from './context.ts';
+import { journal, publish, saveEntry, stateOf } from './context.ts';
 import { nextDeadline, passDeadlines } from './deadlines.ts';
 import { define, remove } from './define.ts';
 import type { Actor, Director, PendingPlan, Readiness, SwitchOrder, WhoamiRow } from './director.ts';
@@ -44,6 +44,16 @@ export interface EngineParts {
   readonly reconciler: Reconciler;
   readonly health: HealthMonitor;
   readonly clock: Clock;
+}
+
+export interface Monitored {
+  /** Old connections that will be cut: those of this service on this slot, at this time. */
+  readonly drains: readonly { readonly service: string; readonly slot: Slot; readonly until: number }[];
+  /** By service: since when its longest-standing tester has been one. */
+  readonly oldestEnrolments: ReadonlyMap<string, number>;
+  /** The disk took what was last written. */
+  readonly writable: boolean;
+  readonly markMask: number;
 }
 
 /** How long a count of all flows is good for; one dump serves everybody who asks meanwhile. Milliseconds. */
@@ -101,7 +111,7 @@ export class Engine implements Director {
       context.store.saveLastId(loaded.lastId);
       for (const name of loaded.overtaken) context.store.forgetRemoval(name);
       for (const name of loaded.gone) context.store.removeService(name);
-      for (const entry of loaded.entries.values()) context.store.saveService(toRow(entry));
+      for (const entry of loaded.entries.values()) saveEntry(context, entry);
       context.store.forgetAnswers(context.clock.now() - ANSWERS_MS);
     });
     await context.queue.run(() => this.#takeOver());
@@ -197,6 +207,27 @@ export class Engine implements Director {
 
   async services(): Promise<ServiceSnapshot[]> {
     return this.#snapshots([...this.#context.entries.keys()]);
+  }
+
+  /** Without what takes a look at the kernel: at once. */
+  states(): readonly ServiceState[] {
+    return stateOf(this.#context).services;
+  }
+
+  /** What only monitoring asks for; points in time are milliseconds since the epoch. */
+  monitored(): Monitored {
+    const { store, config } = this.#context;
+    const drains = store
+      .draining()
+      .flatMap(({ draining, drainUntil }) =>
+        Object.entries(draining).map(([service, slot]) => ({ service, slot, until: drainUntil ?? 0 })),
+      );
+    return {
+      drains,
+      oldestEnrolments: store.oldestEnrolments(),
+      writable: store.writable,
+      markMask: config.markMask,
+    };
   }
 
   async service(name: string): Promise<ServiceSnapshot> {
@@ -355,11 +386,6 @@ export class Engine implements Director {
 
   teardown(actor: Actor): Promise<void> {
     return this.#change(() => teardown(this.#context, actor));
-  }
-
-  /** What is directed now, without a look at the kernel. */
-  states(): readonly ServiceState[] {
-    return stateOf(this.#context).services;
   }
 
   get config(): Config {

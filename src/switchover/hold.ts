@@ -24,6 +24,7 @@ export async function hold(context: Context, name: string, forMs: number, actor:
       }),
     ],
   });
+  context.events.emit('held', { cause: 'asked' });
 }
 
 export async function release(context: Context, name: string, actor: Actor): Promise<void> {

@@ -128,6 +128,8 @@ function commit(
     return save();
   });
   context.entries = withEntries(context.entries, entries);
+  if (record.state !== 'confirmed')
+    context.events.emit('outcome', { state: record.state, cause: 'recovery' });
   publish(context, journalled);
 }
 
@@ -275,7 +277,7 @@ function endMissed(context: Context, record: SwitchRecord, observed: KernelState
     });
   });
   context.entries = withEntries(context.entries, settled);
-  context.events.emit('outcome', { state: how });
+  context.events.emit('outcome', { state: how, cause: 'recovery' });
   publish(context, journalled);
   return [leftOf({ ...record, state: how }, settled)];
 }

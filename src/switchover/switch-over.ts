@@ -140,7 +140,7 @@ async function probeTarget(
 }
 
 function refuseSick(context: Context, text: string): never {
-  context.events.emit('outcome', { state: 'refused' });
+  context.events.emit('outcome', { state: 'refused', cause: 'asked' });
   throw new Refusal('conflict', text, {
     hint: 'nothing was switched. Mend it, or switch all the same with --force ("force": true)',
   });
@@ -247,7 +247,7 @@ async function move(
 ): Promise<{ flipMicros: number; familySkewMicros: number; error: null }> {
   try {
     const { flipMicros, familySkewMicros } = await flip(context, withEntries(context.entries, onTrial));
-    context.events.emit('flip', { micros: flipMicros });
+    context.events.emit('flip', { micros: flipMicros, services: record.services });
     return { flipMicros, familySkewMicros, error: null };
   } catch (error) {
     await fail(context, record, intent, error);
@@ -260,7 +260,7 @@ async function move(
 
 /** The exchange may have happened although its answer was lost: the choice is put back, and the record says it failed. */
 async function fail(context: Context, record: SwitchRecord, intent: number, error: unknown): Promise<void> {
-  context.events.emit('outcome', { state: 'failed' });
+  context.events.emit('outcome', { state: 'failed', cause: 'failure' });
   try {
     await flip(context, context.entries);
     const { store } = context;
@@ -312,7 +312,7 @@ function keep(context: Context, record: SwitchRecord, onTrial: readonly Entry[],
   });
   context.entries = withEntries(context.entries, entries);
   context.wake();
-  context.events.emit('outcome', { state: 'trial' });
+  context.events.emit('outcome', { state: 'trial', cause: 'asked' });
   publish(context, entry);
 }
 

@@ -1,5 +1,7 @@
 import { expect, test } from 'vitest';
 import { Metrics } from '../../src/metrics/metrics.ts';
+import { setImmediate } from 'node:timers/promises';
+import type { CpuReport } from '../../src/meter/report.ts';
 import type { MetricsSnapshot, ServiceMetrics } from '../../src/metrics/snapshot.ts';
 
 const service = (name: string, change: Partial<ServiceMetrics> = {}): ServiceMetrics => ({
@@ -10,6 +12,11 @@ const service = (name: string, change: Partial<ServiceMetrics> = {}): ServiceMet
   testing: true,
   held: false,
   testers: 2,
+  oldestTester: 1_767_323_045_000,
+  misdirected: 0,
+  draining: { domu: `${name}-b`, flows: 0 },
+  drainUntil: null,
+  marked: new Map([['switch', 1_767_323_045_250]]),
   domus: [
     {
       domu: `${name}-a`,
@@ -18,14 +25,29 @@ const service = (name: string, change: Partial<ServiceMetrics> = {}): ServiceMet
       flows: 12,
       in: { packets: 5, bytes: 500 },
       out: { packets: 4, bytes: 4000 },
+      opened: 3,
+      resets: 1,
+      refused: 0,
     },
-    { domu: `${name}-b`, role: 'secondary', healthy: null, flows: 0, in: null, out: null },
+    {
+      domu: `${name}-b`,
+      role: 'secondary',
+      healthy: null,
+      flows: 0,
+      in: null,
+      out: null,
+      opened: null,
+      resets: null,
+      refused: null,
+    },
   ],
   ...change,
 });
 
-const metricsOf = (snapshot: MetricsSnapshot) =>
-  new Metrics({ version: '1.2.3', snapshot: () => Promise.resolve(snapshot) });
+const metricsOf = (snapshot: Partial<MetricsSnapshot>) => {
+  const whole = { ready: true, writable: true, conntrack: null, services: [], cpu: null, ...snapshot };
+  return new Metrics({ version: '1.2.3', snapshot: () => Promise.resolve(whole) });
+};
 const lines = async (metrics: Metrics, prefix = 'dom0_director_') =>
   (await metrics.render()).body.split('\n').filter((line) => line.startsWith(prefix));
 
@@ -39,6 +61,10 @@ test('each service has its series, and those that mean nothing now are absent', 
     'dom0_director_service_testing_open{service="mail"} 1',
     'dom0_director_service_held{service="mail"} 0',
     'dom0_director_testers{service="mail"} 2',
+    'dom0_director_oldest_tester_timestamp_seconds{service="mail"} 1767323045',
+    'dom0_director_misdirected_connections_total{service="mail"} 0',
+    'dom0_director_draining_flows{service="mail",domu="mail-b"} 0',
+    'dom0_director_service_event_timestamp_seconds{service="mail",kind="switch"} 1767323045.25',
     'dom0_director_flows{service="mail",role="primary",domu="mail-a"} 12',
     'dom0_director_flows{service="mail",role="secondary",domu="mail-b"} 0',
     'dom0_director_domu_healthy{service="mail",role="primary",domu="mail-a"} 1',
@@ -46,6 +72,9 @@ test('each service has its series, and those that mean nothing now are absent', 
     'dom0_director_packets_total{service="mail",role="primary",domu="mail-a",direction="out"} 4',
     'dom0_director_bytes_total{service="mail",role="primary",domu="mail-a",direction="in"} 500',
     'dom0_director_bytes_total{service="mail",role="primary",domu="mail-a",direction="out"} 4000',
+    'dom0_director_connections_total{service="mail",role="primary",domu="mail-a"} 3',
+    'dom0_director_resets_total{service="mail",role="primary",domu="mail-a"} 1',
+    'dom0_director_dark_refused_packets_total{service="mail",role="primary",domu="mail-a"} 0',
   ]);
 });
 
@@ -54,7 +83,7 @@ test('a trial shows its deadline in seconds, and one without a deadline shows no
   const never = service('ldap', { trial: true });
   const text = await lines(metricsOf({ ready: false, services: [trial, never] }));
   expect(text).toContain('dom0_director_trial_deadline_seconds{service="mail"} 1767323045.5');
-  expect(text.filter((line) => line.includes('deadline'))).toHaveLength(1);
+  expect(text.filter((line) => line.includes('trial_deadline'))).toHaveLength(1);
   expect(text).toContain('dom0_director_service_live{service="mail",role="secondary"} 1');
   expect(text).toContain('dom0_director_service_trial{service="ldap"} 1');
   expect(text).toContain('dom0_director_ready 0');
@@ -69,6 +98,9 @@ test('what happens is counted, in base units', async () => {
   metrics.reconcileFailed();
   metrics.repaired('rules');
   metrics.journalled('switch');
+  metrics.rolledBack('deadline');
+  metrics.held('switch');
+  metrics.asItShouldBe(1_767_323_045_500);
   const text = await lines(metrics);
   expect(text).toEqual(
     expect.arrayContaining([
@@ -82,6 +114,10 @@ test('what happens is counted, in base units', async () => {
       'dom0_director_repairs_total{kind="rules"} 1',
       'dom0_director_repairs_total{kind="sysctl"} 0',
       'dom0_director_journal_entries_total{kind="switch"} 1',
+      'dom0_director_rollbacks_total{cause="deadline"} 1',
+      'dom0_director_rollbacks_total{cause="asked"} 0',
+      'dom0_director_holds_total{cause="switch"} 1',
+      'dom0_director_reconcile_last_success_timestamp_seconds 1767323045.5',
     ]),
   );
   expect(text.find((line) => line.includes('build_info'))).toBe(
@@ -104,7 +140,12 @@ test('label values are escaped', async () => {
 });
 
 test('the text is well formed: help and type once before a family, no series twice, counters end in _total', async () => {
-  const metrics = metricsOf({ ready: true, services: [service('mail'), service('ldap')] });
+  const conntrack = { entries: 12, limit: 65_536 };
+  const metrics = metricsOf({
+    services: [service('mail'), service('ldap')],
+    conntrack,
+    cpu: report(['mail']),
+  });
   const { body, contentType } = await metrics.render();
   expect(contentType).toContain('version=0.0.4');
   expect(body.endsWith('\n')).toBe(true);
@@ -128,5 +169,99 @@ test('the text is well formed: help and type once before a family, no series twi
       seen.add(series);
     }
   }
-  expect([...types.keys()].filter((name) => name.startsWith('dom0_director_'))).toHaveLength(18);
+  expect([...types.keys()].filter((name) => name.startsWith('dom0_director_'))).toHaveLength(53);
 });
+
+/** As a meter would tell it, of two DomUs a service and both directions. */
+function report(services: readonly string[]): CpuReport {
+  const flows = services.flatMap((name) =>
+    (['primary', 'secondary'] as const).flatMap((role) =>
+      (['in', 'out'] as const).map((direction) => ({
+        service: name,
+        role,
+        domu: `${name}-${role === 'primary' ? 'a' : 'b'}`,
+        direction,
+        packets: 1000,
+        bytes: 64_000,
+        cpuSeconds: 0.002,
+        overheadSeconds: 0.0015,
+        packetsPerSecond: 10,
+        cpuShare: 0.01,
+        overheadShare: 0.005,
+        nanosPerPacket: role === 'primary' ? 2000 : null,
+        samples: 50,
+      })),
+    ),
+  );
+  return {
+    at: '2026-01-02T03:04:05.000Z',
+    mode: 'sampler',
+    forced: false,
+    why: 'the kernel refuses BPF programs',
+    interval: 5,
+    cores: 2,
+    baseline: { smallNanos: 540, bulkNanos: 740, measuredAt: '2026-01-02T03:00:00.000Z', measured: true },
+    flows,
+    netback: [{ domu: 'mail-a', service: 'mail', seconds: 0.5 }],
+    softirq: { tickSeconds: 12.5, exactSeconds: null },
+    softnet: { dropped: 1, squeezed: 2 },
+    probe: { costSeconds: 0.01, windows: 7, samples: 700, clipped: 3, failures: 0 },
+    check: null,
+  };
+}
+
+test('what routing costs is told in seconds, with how the figures were made', async () => {
+  const text = await lines(metricsOf({ cpu: report(['mail']) }));
+  const labels = 'service="mail",role="primary",domu="mail-a",direction="in"';
+  expect(text).toEqual(
+    expect.arrayContaining([
+      `dom0_director_routing_cpu_seconds_total{${labels}} 0.002`,
+      `dom0_director_routing_overhead_seconds_total{${labels}} 0.0015`,
+      `dom0_director_routing_packet_cost_seconds{${labels}} 0.000002`,
+      `dom0_director_vif_packets_total{${labels}} 1000`,
+      `dom0_director_vif_bytes_total{${labels}} 64000`,
+      'dom0_director_meter_mode{mode="sampler"} 1',
+      'dom0_director_meter_mode{mode="windows"} 0',
+      'dom0_director_routing_baseline_seconds{kind="small"} 5.4e-7',
+      'dom0_director_netback_cpu_seconds_total{service="mail",domu="mail-a"} 0.5',
+      'dom0_director_softirq_seconds_total 12.5',
+      'dom0_director_softnet_squeezed_total 2',
+      'dom0_director_meter_cost_seconds_total 0.01',
+      'dom0_director_meter_clipped_total 3',
+    ]),
+  );
+  // What was never measured is absent, not 0.
+  expect(text.filter((line) => line.includes('packet_cost'))).toHaveLength(2);
+  expect(text.filter((line) => line.includes('softirq_network'))).toEqual([]);
+});
+
+test('without a meter there is nothing about what routing costs', async () => {
+  const text = await lines(metricsOf({ services: [service('mail')] }));
+  expect(text.filter((line) => /routing|meter|netback/.test(line))).toEqual([]);
+});
+
+test('a scrape of a thousand services leaves others their turns', async () => {
+  const names = Array.from({ length: 1000 }, (_, n) => `s${n}`);
+  const metrics = metricsOf({ services: names.map((name) => service(name)), cpu: report(names) });
+  await metrics.render();
+  let [longest, turns, done] = [0, 0, false];
+  const rendered = metrics.render().finally(() => (done = true));
+  const begun = performance.now();
+  for (let last = begun; !isTrue(done); turns++) {
+    await setImmediate();
+    longest = Math.max(longest, performance.now() - last);
+    last = performance.now();
+  }
+  const whole = performance.now() - begun;
+  const { body } = await rendered;
+  const series = body.split('\n').length;
+  console.log(
+    `${series} lines, ${Math.round(body.length / 1e5) / 10} MB in ${Math.round(whole)} ms; longest without a turn for others: ${Math.round(longest)} ms`,
+  );
+  expect(series).toBeGreaterThan(40_000);
+  expect(turns).toBeGreaterThan(10);
+  expect(longest).toBeLessThan(whole / 3);
+});
+
+/** The compiler does not see who else changes it. */
+const isTrue = (value: boolean): boolean => value;

@@ -120,8 +120,8 @@ function mortalStore(store: Store, life: Life): Store {
   return new Proxy(store, {
     get(_, name) {
       if (name === 'write') return write;
-      const method = Reflect.get(store, name) as (...args: unknown[]) => unknown;
-      return method.bind(store);
+      const member: unknown = Reflect.get(store, name, store);
+      return typeof member === 'function' ? (member.bind(store) as unknown) : member;
     },
   });
 }
@@ -207,8 +207,10 @@ export class Bench {
     return this.#life.dead;
   }
 
-  async start(): Promise<void> {
+  /** `follow`: whoever listens to the engine from its start on, as metrics do. */
+  async start(follow: () => void = () => undefined): Promise<void> {
     await this.#create();
+    follow();
     await this.engine.start();
   }
 
