@@ -70,6 +70,7 @@ export class Engine implements Director {
       entries: new Map(),
       unfinished: [],
       unsaved: [],
+      states: new WeakMap(),
       down: false,
       wake: () => this.#schedule(),
     };
