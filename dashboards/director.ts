@@ -185,11 +185,11 @@ export const director: Dashboard = {
         },
         {
           title: 'Event loop',
-          description: 'How late the event loop is: 99 of 100. A switch waits as long at the most.',
+          description: 'How late the event loop was at the scrape: so long a switch would have waited.',
           kind: 'timeseries',
           unit: 's',
           width: 8,
-          queries: [{ expr: `nodejs_eventloop_lag_p99_seconds{${OF_HOSTS}}`, legend: '{{instance}}' }],
+          queries: [{ expr: `nodejs_eventloop_lag_seconds{${OF_HOSTS}}`, legend: '{{instance}}' }],
         },
       ],
     },

@@ -157,7 +157,8 @@ const seconds = { least: 1000, most: DAY, because: 'it is how often a DomU is pr
 const health = mapping(
   {
     check: oneOf(['tcp', 'off'], {
-      description: 'tcp: connect to every TCP port of both DomUs; off: not at all',
+      description:
+        'tcp: connect to every TCP port of both DomUs (of a healthy one to one each time, in turn); off: not at all',
     }).prefault('tcp'),
     every: duration(seconds, { description: 'How often' }).prefault('5s'),
     timeout: duration(

@@ -20,7 +20,7 @@ const LINGER = 1000;
 export function tcpConnect(clock: Clock): Connect {
   return ({ host, port }, { timeout, signal }) =>
     new Promise((resolve) => {
-      const socket = connectSocket({ host, port, noDelay: true });
+      const socket = connectSocket({ host, port });
       socket.unref();
       const finish = (outcome: string | null): void => {
         cancel();

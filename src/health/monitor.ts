@@ -21,6 +21,8 @@ interface Target {
   readonly domu: string;
   readonly plan: ProbePlan;
   belief: Belief;
+  /** How often it was looked at. */
+  looks: number;
   /** Cancels the look that comes next. */
   cancel: () => void;
 }
@@ -34,7 +36,8 @@ interface ProbePlan {
 
 /**
  * Whether the DomUs answer on their services' TCP ports, seen from this host. Looks at each every `health.every`,
- * spread over that time. Never throws, and keeps no process alive.
+ * spread over that time: at one port of a healthy one, each in its turn, and at all of them where that fails, and for as
+ * long as the DomU is not healthy. Never throws, and keeps no process alive.
  */
 export class HealthMonitor {
   readonly #clock: Clock;
@@ -99,7 +102,7 @@ export class HealthMonitor {
   }
 
   #start(key: string, service: string, domu: string, plan: ProbePlan, part: number): void {
-    const target: Target = { service, domu, plan, belief: UNKNOWN, cancel: () => undefined };
+    const target: Target = { service, domu, plan, belief: UNKNOWN, looks: 0, cancel: () => undefined };
     this.#targets.set(key, target);
     if (plan.off || plan.endpoints.length === 0) {
       const verdict = plan.off ? OFF : judge([]);
@@ -112,11 +115,22 @@ export class HealthMonitor {
   }
 
   async #watchOnce(target: Target): Promise<void> {
-    const verdict = await this.#look(target.plan);
+    const verdict = await this.#lookInTurn(target);
+    target.looks++;
     // Meanwhile it may have been replaced, or everything closed.
     if (this.#targets.get(keyOf(target.service, target.domu)) !== target) return;
     this.#update(target, learn(target.belief, verdict, this.#clock.now()));
     this.#schedule(target, target.plan.every);
+  }
+
+  /** A port that has ceased to answer is noticed when its turn comes; a DomU that has, at the next look. */
+  async #lookInTurn({ plan, belief, looks }: Target): Promise<Verdict> {
+    const endpoint = plan.endpoints[looks % plan.endpoints.length];
+    if (belief.report.status === 'healthy' && belief.failures === 0 && endpoint !== undefined) {
+      const verdict = await this.#look({ ...plan, endpoints: [endpoint] });
+      if (verdict === CLOSED || verdict.status === 'healthy') return verdict;
+    }
+    return this.#look(plan);
   }
 
   async #look({ off, endpoints, timeout }: ProbePlan): Promise<Verdict> {

@@ -79,8 +79,8 @@ export interface Kernel {
   /** A number that changes when anybody changes an nf_tables ruleset (NFT_MSG_GETGEN); null where iptables-legacy rules. */
   generation(): Promise<number | null>;
   /**
-   * Changes when anybody changes rules, sets, links, addresses or one of these sysctls; made to be asked for twice a
-   * second. An element that is exchanged for another may go unnoticed: a whole look finds it.
+   * Changes within a third of a second after anybody has changed rules, sets, links, addresses or one of these sysctls;
+   * made to be asked for several times a second. An element that is exchanged for another may go unnoticed: a whole look finds it.
    */
   fingerprint(sysctls: readonly string[]): Promise<string>;
   links(): Promise<LinkInfo[]>;

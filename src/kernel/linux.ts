@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import type { Clock } from '../lib/clock.ts';
 import { KernelError } from '../lib/errors.ts';
 import type { Address } from '../model/address.ts';
@@ -6,11 +5,13 @@ import type { Choice, KernelState } from '../model/kernel-state.ts';
 import type { Operation } from '../model/operation.ts';
 import { Neighbours } from './announce.ts';
 import { applier } from './apply.ts';
-import { activeMembers, prepareChoice } from './choice.ts';
+import { prepareChoice } from './choice.ts';
+import { Fingerprint } from './fingerprint.ts';
 import { missingParts } from './host.ts';
 import type { Variant } from './iptables/binaries.ts';
 import { Iptables } from './iptables/iptables.ts';
 import type { WantedJump } from './iptables/parse-save.ts';
+import { TableReader } from './iptables/tables.ts';
 import type { Flow, Kernel, LinkInfo, MarkFilter, Scope, Swap, Traffic } from './kernel.ts';
 import { LinkClient } from './links/client.ts';
 import { NETLINK_NETFILTER, NETLINK_ROUTE, NetlinkConnection } from './netlink/connection.ts';
@@ -18,8 +19,7 @@ import { ConntrackClient } from './netlink/conntrack/client.ts';
 import { rulesetGeneration } from './netlink/generation.ts';
 import { IpsetClient } from './netlink/ipset/client.ts';
 import { nameIpsetErrno } from './netlink/ipset/errors.ts';
-import { SET_PREFIX, observe } from './observe.ts';
-import { readSysctl } from './sysctl.ts';
+import { observe } from './observe.ts';
 
 export interface LinuxKernelOptions {
   readonly variant: Variant;
@@ -29,9 +29,6 @@ export interface LinuxKernelOptions {
   /** Failures of what goes on after its call has returned: announcements. */
   readonly onError: (error: unknown) => void;
 }
-
-/** How long a sum of iptables-legacy's rules is good for; milliseconds. */
-const LEGACY_PRINT_MS = 700;
 
 /** The kernel of the network namespace that this process is in. Opens its sockets when they are first needed. */
 export class LinuxKernel implements Kernel {
@@ -47,24 +44,20 @@ export class LinuxKernel implements Kernel {
   readonly #conntrack = new ConntrackClient(this.#connections.conntrack);
   readonly #iptables: Iptables;
   readonly #neighbours: Neighbours;
-  readonly #jumps: readonly WantedJump[];
+  readonly #tables: TableReader;
+  readonly #fingerprint: Fingerprint;
   readonly #clock: Clock;
   readonly #apply: (operation: Operation) => Promise<void>;
-
-  #legacy: { at: number; print: Promise<string> } = { at: 0, print: Promise.resolve('') };
 
   private constructor({ variant, jumps, clock, onError }: LinuxKernelOptions) {
     this.#iptables = new Iptables(variant);
     this.#neighbours = new Neighbours(this.#links, onError);
-    this.#jumps = jumps;
     this.#clock = clock;
-    this.#apply = applier({
-      links: this.#links,
-      ipset: this.#ipset,
-      iptables: this.#iptables,
-      neighbours: this.#neighbours,
-      now: () => clock.now(),
-    });
+    const [links, ipset, iptables] = [this.#links, this.#ipset, this.#iptables];
+    const generation = (): Promise<number | null> => this.generation();
+    this.#tables = new TableReader({ iptables, jumps, generation });
+    this.#fingerprint = new Fingerprint({ links, ipset, iptables, clock, generation });
+    this.#apply = applier({ links, ipset, iptables, neighbours: this.#neighbours, now: () => clock.now() });
   }
 
   static open(options: LinuxKernelOptions): LinuxKernel {
@@ -72,7 +65,7 @@ export class LinuxKernel implements Kernel {
   }
 
   observe(scope: Scope): Promise<KernelState> {
-    const parts = { links: this.#links, ipset: this.#ipset, iptables: this.#iptables, jumps: this.#jumps };
+    const parts = { links: this.#links, ipset: this.#ipset, tables: this.#tables };
     return observe({ ...parts, now: () => this.#clock.now() }, scope);
   }
 
@@ -90,31 +83,8 @@ export class LinuxKernel implements Kernel {
       : null;
   }
 
-  async fingerprint(sysctls: readonly string[]): Promise<string> {
-    const [rules, links, addresses, sets, choice] = await Promise.all([
-      this.#rulesPrint(),
-      this.#links.links(),
-      this.#links.addresses(),
-      this.#ipset.heads(SET_PREFIX),
-      activeMembers(this.#ipset),
-    ]);
-    return JSON.stringify([rules, links, addresses, sets, choice, sysctls.map(readSysctl)]);
-  }
-
-  /** iptables-legacy has no generation: what it holds is read and summed up, which costs more and is done less often. */
-  async #rulesPrint(): Promise<string> {
-    const generation = await this.generation();
-    if (generation !== null) return String(generation);
-    const now = this.#clock.now();
-    if (now - this.#legacy.at >= LEGACY_PRINT_MS) this.#legacy = { at: now, print: this.#legacyPrint() };
-    return this.#legacy.print;
-  }
-
-  async #legacyPrint(): Promise<string> {
-    const saved = await Promise.all(([4, 6] as const).map((family) => this.#iptables.save(family)));
-    return createHash('sha256')
-      .update(saved.join().replaceAll(/^#.*|\[\d+:\d+\]/gm, ''))
-      .digest('hex');
+  fingerprint(sysctls: readonly string[]): Promise<string> {
+    return this.#fingerprint.of(sysctls);
   }
 
   async links(): Promise<LinkInfo[]> {
@@ -162,6 +132,7 @@ export class LinuxKernel implements Kernel {
   }
 
   async close(): Promise<void> {
+    this.#fingerprint.close();
     await this.#neighbours.close();
     for (const connection of Object.values(this.#connections)) connection.close();
   }

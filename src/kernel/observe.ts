@@ -1,13 +1,9 @@
-import { KernelError } from '../lib/errors.ts';
-import { EMPTY_TABLES } from '../model/kernel-state.ts';
-import type { BridgeState, KernelState, LinkAddress, SetState, TableStates } from '../model/kernel-state.ts';
+import type { BridgeState, KernelState, LinkAddress, SetState } from '../model/kernel-state.ts';
 import type { SetType } from '../model/kernel-state.ts';
 import type { Family } from '../model/address.ts';
 import { CHOICE_SETS } from './banks.ts';
 import { choiceIn } from './choice.ts';
-import type { Iptables } from './iptables/iptables.ts';
-import { parseSave } from './iptables/parse-save.ts';
-import type { WantedJump } from './iptables/parse-save.ts';
+import type { TableReader } from './iptables/tables.ts';
 import type { Scope } from './kernel.ts';
 import { isOurBridge } from './links/client.ts';
 import type { LinkClient } from './links/client.ts';
@@ -24,19 +20,17 @@ export const SET_PREFIX = 'dir-';
 interface Parts {
   readonly links: LinkClient;
   readonly ipset: IpsetClient;
-  readonly iptables: Iptables;
-  readonly jumps: readonly WantedJump[];
+  readonly tables: TableReader;
   now(): number;
 }
 
 /** What there is of ours, wherever it is, and what `scope` asks for. Changes nothing. */
 export async function observe(parts: Parts, scope: Scope): Promise<KernelState> {
-  const [links, addresses, listed, ipv4, ipv6] = await Promise.all([
+  const [links, addresses, listed, tables] = await Promise.all([
     parts.links.links(),
     parts.links.addresses(),
     parts.ipset.list(SET_PREFIX, parts.now()),
-    tablesOf(parts, 4),
-    tablesOf(parts, 6),
+    parts.tables.both(),
   ]);
   const inScope = new Set(scope.links);
   return {
@@ -44,20 +38,9 @@ export async function observe(parts: Parts, scope: Scope): Promise<KernelState> 
     addresses: addressesIn(links, addresses, inScope),
     sets: listed.filter(isPlain).map(stateOf),
     ...choiceAndCrooked(listed),
-    tables: { 4: ipv4, 6: ipv6 },
+    tables,
     sysctls: sysctlsOf(scope.sysctls),
   };
-}
-
-/** A host without ip6tables holds none of our IPv6 rules. */
-async function tablesOf({ iptables, jumps }: Parts, family: Family): Promise<TableStates> {
-  try {
-    return parseSave(await iptables.save(family), jumps);
-  } catch (error) {
-    const absent = error instanceof KernelError && (error.code === 'ENOENT' || error.code === 'EOPNOTSUPP');
-    if (family === 6 && absent) return EMPTY_TABLES;
-    throw error;
-  }
 }
 
 function bridgesIn(

@@ -8,7 +8,8 @@ import { KernelError } from '../lib/errors.ts';
  */
 const KEY = /^net(\/[A-Za-z0-9][A-Za-z0-9._-]*)+$/;
 
-const pathOf = (key: string): string => {
+/** Its file. KernelError EINVAL for what is no sysctl of the network. */
+export const pathOfSysctl = (key: string): string => {
   if (KEY.test(key)) return `/proc/sys/${key}`;
   throw new KernelError(`"${key}" is not a sysctl of the network, such as net/ipv4/ip_forward`, {
     code: 'EINVAL',
@@ -29,7 +30,7 @@ const failed = (what: string, key: string, cause: unknown, hint?: string): Kerne
  * a turn of the thread pool costs more than the whole of it, twice a second.
  */
 export function readSysctl(key: string): string | null {
-  const path = pathOf(key);
+  const path = pathOfSysctl(key);
   try {
     return existsSync(path) ? readFileSync(path, 'utf8').trimEnd() : null;
   } catch (error) {
@@ -39,7 +40,7 @@ export function readSysctl(key: string): string | null {
 
 /** KernelError ENOENT where there is no such key, EACCES without the right, EINVAL for a value that it refuses. */
 export async function writeSysctl(key: string, value: string): Promise<void> {
-  const path = pathOf(key);
+  const path = pathOfSysctl(key);
   try {
     // r+: a key that does not exist must not look like a file that may be created.
     const file = await open(path, 'r+');

@@ -38,6 +38,7 @@ export interface Reconciled {
 /** Observe, plan, diff, apply, look again. The caller serializes; nothing here remembers anything of the kernel. */
 export class Reconciler {
   readonly #options: ReconcilerOptions;
+  #planned: { readonly state: DirectorState; readonly wanted: KernelState } | null = null;
 
   constructor(options: ReconcilerOptions) {
     this.#options = options;
@@ -91,9 +92,18 @@ export class Reconciler {
     await this.#options.kernel.apply(operation);
   }
 
+  /** States are frozen: the same one is planned once. */
+  #plan(state: DirectorState): KernelState {
+    if (this.#planned?.state !== state) {
+      const wanted = state.services.length === 0 ? EMPTY_KERNEL : render(this.#options.frames, plan(state));
+      this.#planned = { state, wanted };
+    }
+    return this.#planned.wanted;
+  }
+
   async #look(state: DirectorState): Promise<{ desired: KernelState; read: KernelState }> {
-    const { kernel, frames } = this.#options;
-    const wanted = state.services.length === 0 ? EMPTY_KERNEL : render(frames, plan(state));
+    const { kernel } = this.#options;
+    const wanted = this.#plan(state);
     const [read, links] = await Promise.all([kernel.observe(scopeOf(state, wanted)), kernel.links()]);
     return { desired: existing(wanted, links), read };
   }

@@ -39,6 +39,14 @@ export interface EngineEvents extends DirectorEvents {
   undisturbed: object;
 }
 
+interface KnownState {
+  readonly config: Config;
+  /** Milliseconds since the epoch; `until` not included. */
+  readonly from: number;
+  readonly until: number;
+  readonly state: DirectorState;
+}
+
 /** What every verb works with. `entries` and `config` are replaced, never changed in place. */
 export interface Context {
   readonly kernel: Kernel;
@@ -56,14 +64,33 @@ export interface Context {
   readonly unfinished: Unfinished[];
   /** What the kernel has already and the disk would not take; the watch goes on trying. */
   readonly unsaved: (() => void)[];
+  /** What stateOf() has made of entries, and for how long it holds. */
+  readonly states: WeakMap<Entries, KnownState>;
   /** Torn down: nothing is directed any more. */
   down: boolean;
 }
 
+/** The same object as before while nothing has changed and nothing has come to its end. */
 export function stateOf(context: Context, entries: Entries = context.entries): DirectorState {
-  const now = context.clock.now();
-  const { uplink, markMask } = context.config;
-  return { uplink, markMask, services: [...entries.values()].map((entry) => toState(entry, now)) };
+  const { clock, config, states } = context;
+  const now = clock.now();
+  const known = states.get(entries);
+  if (known?.config === config && now >= known.from && now < known.until) return known.state;
+  const { uplink, markMask } = config;
+  const state = { uplink, markMask, services: [...entries.values()].map((entry) => toState(entry, now)) };
+  states.set(entries, { config, from: now, until: nextEnd(entries, now), state });
+  return state;
+}
+
+/** The next moment after `now` at which something of theirs ends by itself; Infinity where nothing will. */
+function nextEnd(entries: Entries, now: number): number {
+  let next = Infinity;
+  for (const { trial, heldUntil, leases } of entries.values()) {
+    for (const end of [trial?.confirmBy, heldUntil, ...leases.map(({ expiresAt }) => expiresAt)]) {
+      if (end !== null && end !== undefined && end > now && end < next) next = end;
+    }
+  }
+  return next;
 }
 
 /** The map with some of its entries replaced. */

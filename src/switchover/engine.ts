@@ -82,6 +82,7 @@ export class Engine implements Director {
       entries: new Map(),
       unfinished: [],
       unsaved: [],
+      states: new WeakMap(),
       down: false,
       wake: () => this.#schedule(),
     };

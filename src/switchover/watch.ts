@@ -10,7 +10,7 @@ import { endStrays } from './flows.ts';
 import { saveUnsaved } from './unsaved.ts';
 
 /** How often the kernel is asked whether anybody has changed anything; milliseconds. */
-const GLANCE_MS = 400;
+const GLANCE_MS = 300;
 /** How often everything is looked at, whatever that answer was. */
 const WHOLE_MS = 10_000;
 /** Repairs of the same thing, or failures, that follow each other within this time are a fight. */
@@ -28,7 +28,7 @@ export class Watch {
   #wanted: Context['entries'] | null = null;
   #wholeAt = 0;
   #stopped = false;
-  /** By what was put back (why, which names it): how often in a row, and when last. */
+  /** By what was put back (see nameOf): how often in a row, and when last. */
   readonly #struck = new Map<string, { times: number; at: number }>();
   /** Of what was repaired last; 0 while nobody fights. */
   #strikes = 0;
@@ -53,7 +53,7 @@ export class Watch {
     try {
       if (!context.down && (await this.#differs())) await context.queue.run(() => this.#repair());
     } catch (error) {
-      this.#strike(new Set(['failure']));
+      this.#strike(['failure']);
       context.events.emit('reconcile-failed', { error });
     }
     if (!this.#stopped) this.start();
@@ -63,14 +63,14 @@ export class Watch {
    * Whoever changes the same thing again and again is not fought at full speed; who changes one thing after another,
    * as somebody does who takes rules apart by hand, finds each of them put back at once.
    */
-  #strike(things: ReadonlySet<string>): void {
+  #strike(things: readonly string[]): void {
     const now = this.#context.clock.now();
     for (const [thing, { at }] of this.#struck)
       if (now - at > FIGHT_MS + LONGEST_WAIT_MS) this.#struck.delete(thing);
     for (const thing of things) {
       this.#struck.set(thing, { times: (this.#struck.get(thing)?.times ?? 0) + 1, at: now });
     }
-    this.#strikes = Math.max(...[...things].map((thing) => this.#struck.get(thing)?.times ?? 0));
+    this.#strikes = Math.max(...things.map((thing) => this.#struck.get(thing)?.times ?? 0));
     this.#struckAt = now;
   }
 
@@ -105,8 +105,7 @@ export class Watch {
     for (const unfinished of [...context.unfinished]) await finish(context, unfinished);
     const done = await applyEntries(context, context.entries, true);
     if (done.length > 0) {
-      // Both families say the same of the same thing.
-      this.#strike(new Set(done.map(({ why }) => why)));
+      this.#strike(done.map(nameOf));
       this.#tell(done);
       await endStrays(context, done);
     }
@@ -130,4 +129,9 @@ export class Watch {
       context.events.emit('reconcile-failed', { error: new Error(`${text}, but ${messageOf(error)}`) });
     }
   }
+}
+
+/** What was put back, which may be the same several times in one repair: both families say the same of their own. */
+function nameOf(operation: Operation): string {
+  return operation.kind === 'rules' ? `${operation.family} ${operation.why}` : operation.why;
 }

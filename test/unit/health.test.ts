@@ -87,6 +87,39 @@ test('all accept: healthy; some: degraded with who does not; none: unhealthy', a
   expect(monitor.report('mail', 'mail-b')).toMatchObject({ status: 'unhealthy' });
 });
 
+test('of a healthy one a port a look is tried, each in its turn; of another all', async () => {
+  const { clock, down, tried, monitor } = monitored();
+  const ofA = async (time = EVERY): Promise<string[]> => {
+    tried.length = 0;
+    await clock.turn(time);
+    return tried.filter((each) => /^(10\.50\.0\.2|fd00:50::2) /.test(each));
+  };
+  const all = (await ofA(EVERY - 1)).toSorted();
+  expect(all).toHaveLength(6);
+  const turns = [];
+  for (let turn = 0; turn < 6; turn++) turns.push(...(await ofA()));
+  expect(turns.toSorted()).toEqual(all);
+
+  refuse(down, '10.50.0.2 25');
+  for (let turn = 0; turn < 6; turn++) await ofA();
+  expect(await ofA()).toHaveLength(6);
+  expect(monitor.report('mail', 'mail-a')).toMatchObject({
+    status: 'degraded',
+    reason: '10.50.0.2:25: connection refused',
+  });
+  down.clear();
+  expect(await ofA()).toHaveLength(6);
+  expect(await ofA()).toHaveLength(1);
+});
+
+test('a healthy one that answers nowhere any more is unhealthy by the second look, as if all had been tried', async () => {
+  const { clock, down, monitor } = monitored();
+  await clock.turn(3 * EVERY);
+  refuse(down, '10.50.0.2', 'fd00:50::2');
+  await clock.turn(2 * EVERY);
+  expect(monitor.report('mail', 'mail-a').status).toBe('unhealthy');
+});
+
 test('one flake does not make a DomU unhealthy, two in a row do, and one success mends it', async () => {
   const { clock, down, monitor, changes } = monitored();
   await clock.turn(EVERY);
@@ -178,7 +211,8 @@ test('watching anew keeps what is known of the unchanged, and forgets the change
   expect(monitor.report('www', 'www-a').reason).toBe('not watched');
   tried.length = 0;
   await clock.turn(EVERY);
-  expect(tried.filter((each) => each.endsWith(' 25'))).toHaveLength(4);
+  // Of the healthy ones one port each, of the new ones all.
+  expect(tried.filter((each) => !each.endsWith(' 389'))).toHaveLength(2);
   expect(new Set(tried.filter((each) => each.endsWith(' 389'))).size).toBe(4);
 });
 

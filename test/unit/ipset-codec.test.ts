@@ -3,7 +3,12 @@ import { describe, expect, test } from 'vitest';
 import { KernelError } from '../../src/lib/errors.ts';
 import type { SetSpec, SetType } from '../../src/model/kernel-state.ts';
 import { attributes, readAttributes } from '../../src/kernel/netlink/attributes.ts';
-import { decodeNames, decodeRevision, decodeSets } from '../../src/kernel/netlink/ipset/decode.ts';
+import {
+  decodeRevision,
+  decodeSets,
+  sizesOfHeads,
+  sumOfHeads,
+} from '../../src/kernel/netlink/ipset/decode.ts';
 import { readKey, writeKey } from '../../src/kernel/netlink/ipset/element.ts';
 import {
   encodeCreate,
@@ -304,7 +309,8 @@ describe('what is read', () => {
           for (const [at, value] of changes) if (at < length) payload[at] = value;
           for (const read of [
             decodeSets,
-            decodeNames,
+            sizesOfHeads,
+            (messages: { payload: Buffer; type: number; flags: number }[]) => sumOfHeads(messages, 'dir-'),
             ([m]: { payload: Buffer; type: number; flags: number }[]) => decodeRevision(m),
           ]) {
             try {

@@ -8,7 +8,7 @@ import { NETLINK_NETFILTER, NetlinkConnection, dumpWhole } from '../../src/kerne
 import type { NetlinkMessage } from '../../src/kernel/netlink/connection.ts';
 import { rulesetGeneration } from '../../src/kernel/netlink/generation.ts';
 import { IpsetClient } from '../../src/kernel/netlink/ipset/client.ts';
-import { commandType, encodeListNames, encodeNamed } from '../../src/kernel/netlink/ipset/encode.ts';
+import { commandType, encodeListHeads, encodeNamed } from '../../src/kernel/netlink/ipset/encode.ts';
 import { nameIpsetErrno } from '../../src/kernel/netlink/ipset/errors.ts';
 import { requirePrivateNamespace, tool } from './links-private-namespace.ts';
 
@@ -95,7 +95,7 @@ describe('a netlink connection', () => {
     const request = (name: string): Promise<unknown> =>
       connection.request(commandType('flush'), 0, encodeNamed('dir-a')).then(() => order.push(name));
     const dump = connection
-      .dump(commandType('list'), encodeListNames(), () => undefined)
+      .dump(commandType('list'), encodeListHeads(), () => undefined)
       .then(() => order.push('dump'));
     await Promise.all([request('1'), dump, request('2'), request('3')]);
     expect(order).toEqual(['dump', '1', '2', '3']);
@@ -105,11 +105,11 @@ describe('a netlink connection', () => {
     await sets.create(spec('dir-a', 'hash:ip'));
     const mine = new Error('mine');
     await expect(
-      connection.dump(commandType('list'), encodeListNames(), () => {
+      connection.dump(commandType('list'), encodeListHeads(), () => {
         throw mine;
       }),
     ).rejects.toBe(mine);
-    expect(await dumpWhole(connection, commandType('list'), encodeListNames())).toHaveLength(1);
+    expect(await dumpWhole(connection, commandType('list'), encodeListHeads())).toHaveLength(1);
   });
 
   test('an answer that is there is not lost, however long the process slept', async () => {
@@ -517,7 +517,7 @@ describe("the ruleset's generation", () => {
 test('a dump of thousands of sets comes whole, in many datagrams', async () => {
   tool('bash', '-c', 'for i in $(seq 1 2000); do echo "create dir-$i hash:ip"; done | ipset restore');
   const batches: NetlinkMessage[][] = [];
-  await connection.dump(commandType('list'), encodeListNames(), (messages) => batches.push(messages));
+  await connection.dump(commandType('list'), encodeListHeads(), (messages) => batches.push(messages));
   expect(batches.length).toBeGreaterThan(1);
   expect(batches.flat()).toHaveLength(2000);
   expect(await sets.list('dir-199', 0)).toHaveLength(11);

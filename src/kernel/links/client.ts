@@ -44,12 +44,20 @@ export const isOurBridge = ({ kind, alias, mac, name }: LinkRecord): boolean =>
  */
 export class LinkClient {
   readonly #connection: NetlinkConnection;
+  #asked: Promise<LinkRecord[]> | null = null;
 
   constructor(connection: NetlinkConnection) {
     this.#connection = connection;
   }
 
-  async links(): Promise<LinkRecord[]> {
+  /** Who asks at the same moment is given the same answer. */
+  links(): Promise<LinkRecord[]> {
+    if (this.#asked !== null) return this.#asked;
+    queueMicrotask(() => (this.#asked = null));
+    return (this.#asked = this.#dumpLinks());
+  }
+
+  async #dumpLinks(): Promise<LinkRecord[]> {
     const messages = await dumpWhole(this.#connection, RTM_GETLINK, encodeGetLink());
     return messages.filter(({ type }) => type === RTM_NEWLINK).map(({ payload }) => decodeLink(payload));
   }

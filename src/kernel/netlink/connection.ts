@@ -175,7 +175,10 @@ export class NetlinkConnection {
 
   #openSocket(): GuardedSocket {
     return new GuardedSocket(this.#protocol, {
-      datagram: (bytes) => this.#onDatagram(bytes),
+      datagrams: (all) => {
+        for (const bytes of all) this.#onDatagram(bytes);
+        this.#pump();
+      },
       failed: (error) => this.#reset(error),
     });
   }
@@ -195,7 +198,6 @@ export class NetlinkConnection {
       this.#onMessages(sequence, messages.slice(start, end));
       start = end;
     }
-    this.#pump();
   }
 
   /** Answers to one request. A sequence number that is not waited for is a stranger's, or came too late. */

@@ -1,6 +1,7 @@
 import { KernelError } from '../../lib/errors.ts';
 import { readAttributes, readU32be, required } from './attributes.ts';
 import type { NetlinkConnection } from './connection.ts';
+import { NLM_F_REQUEST, encodeMessage } from './message.ts';
 import { AF_UNSPEC, messageType, netfilterPayload, NFGEN_HEADER } from './netfilter.ts';
 
 /** linux/netfilter/nf_tables.h. */
@@ -12,6 +13,10 @@ const NFTA_GEN_ID = 1;
 const ABSENT: ReadonlySet<string> = new Set(['EINVAL', 'EOPNOTSUPP', 'EPROTONOSUPPORT']);
 
 const PAYLOAD = netfilterPayload(AF_UNSPEC, () => undefined);
+
+/** The whole message that asks for it; what answers it changes with the number, and else only with who asks. */
+export const generationRequest = (): Buffer =>
+  encodeMessage(messageType('nftables', NFT_MSG_GETGEN), NLM_F_REQUEST, 1, PAYLOAD);
 
 /**
  * A number that changes with every change to an nf_tables ruleset of this network namespace, whoever makes it; null

@@ -5,7 +5,8 @@ import { KernelError, messageOf } from '../../lib/errors.ts';
 const RECEIVE_BUFFER = 8 * 1024 * 1024;
 
 export interface SocketEvents {
-  datagram(bytes: Buffer): void;
+  /** All that had come by now, in order. */
+  datagrams(bytes: readonly Buffer[]): void;
   /** The socket is of no use any more. */
   failed(error: KernelError): void;
 }
@@ -18,6 +19,8 @@ export interface SocketEvents {
 export class GuardedSocket {
   readonly #native: RawNetlinkSocket;
   readonly #events: SocketEvents;
+  #come: Buffer[] = [];
+  #held = true;
   #closed = false;
 
   /** Throws KernelError where the kernel gives no such socket. */
@@ -30,16 +33,24 @@ export class GuardedSocket {
     }
     this.#native.on('message', (bytes, { port }) => {
       // Other processes may write to us; only port 0 is the kernel.
-      if (port !== 0) return;
-      const copy = Buffer.from(bytes);
-      this.#defer(() => this.#events.datagram(copy));
+      if (port === 0) this.#take(bytes);
     });
     this.#native.on('truncatedMessage', (bytes) =>
       this.#fail(new Error(`a message of more than ${bytes.length} bytes was cut off`)),
     );
     this.#native.on('error', (error) => this.#fail(error));
     this.#enlarge();
-    this.#native.unref();
+    this.hold(false);
+  }
+
+  /** A dump may be thousands of datagrams; they come in bursts, and each burst is passed on at once. */
+  #take(bytes: Buffer): void {
+    if (this.#come.push(bytes) > 1) return;
+    this.#defer(() => {
+      const come = this.#come;
+      this.#come = [];
+      this.#events.datagrams(come);
+    });
   }
 
   #enlarge(): void {
@@ -73,7 +84,8 @@ export class GuardedSocket {
 
   /** Whether it keeps the process alive. */
   hold(alive: boolean): void {
-    if (this.#closed) return;
+    if (this.#closed || alive === this.#held) return;
+    this.#held = alive;
     if (alive) this.#native.ref();
     else this.#native.unref();
   }

@@ -2,11 +2,11 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { KernelError, isBusy, isExists, isNotFound } from '../../../lib/errors.ts';
 import type { SetElement, SetSpec } from '../../../model/kernel-state.ts';
 import { dumpWhole } from '../connection.ts';
-import type { NetlinkConnection } from '../connection.ts';
+import type { NetlinkConnection, NetlinkMessage } from '../connection.ts';
 import { NetlinkRefusal } from '../errno.ts';
 import { NLM_F_CREATE, NLM_F_EXCL } from '../message.ts';
 import { ADDRESS_FAMILY, AF_UNSPEC } from '../netfilter.ts';
-import { decodeLine, decodeHeads, decodeNames, decodeRevision, decodeSets } from './decode.ts';
+import { beginningWith, decodeLine, decodeRevision, decodeSets, sizesOfHeads, sumOfHeads } from './decode.ts';
 import type { ListedSet } from './decode.ts';
 import * as encode from './encode.ts';
 import type { Batch } from './encode.ts';
@@ -19,6 +19,8 @@ export type { ListedElement, ListedSet } from './decode.ts';
 /** How often, and after how many milliseconds each, a set is tried again that somebody lists at this moment. */
 const BUSY_TRIES = 20;
 const BUSY_PAUSE = 2;
+/** Elements of others' sets that are read, and thrown away, so that all sets come in one dump. */
+const MOST_STRANGERS = 1000;
 
 /**
  * Sets of the kernel, over ipset's own netlink messages (what ipset(8) does). Failures are KernelError: ENOENT where a
@@ -125,29 +127,37 @@ export class IpsetClient {
   }
 
   /**
-   * The sets whose names begin with `prefix`, in the kernel's order, one after another: each is consistent with itself.
-   * `now`: milliseconds since the epoch.
+   * The sets whose names begin with `prefix`, in the kernel's order; each is consistent with itself. `now`: milliseconds
+   * since the epoch.
    */
   async list(prefix: string, now: number): Promise<ListedSet[]> {
-    const names = decodeNames(
-      await this.#explained('the names of the sets could not be listed', 'nothing was changed', () =>
-        dumpWhole(this.#connection, encode.commandType('list'), encode.encodeListNames()),
-      ),
-    );
+    const sizes = sizesOfHeads(await this.#dumpAll(encode.encodeListHeads()));
+    const own = [...sizes.keys()].filter((name) => name.startsWith(prefix));
+    const elements = (names: readonly string[]): number =>
+      names.reduce((sum, name) => sum + (sizes.get(name) ?? 0), 0);
+    // All at once is much cheaper, unless others have huge sets (of what they block, for one).
+    const strangers = elements([...sizes.keys()]) - elements(own);
+    if (strangers <= MOST_STRANGERS) {
+      return decodeSets(beginningWith(prefix, await this.#dumpAll(encode.encodeListAll())), now);
+    }
     const sets: ListedSet[] = [];
-    for (const name of new Set(names.filter((name) => name.startsWith(prefix)))) {
+    for (const name of own) {
       const set = await this.get(name, now);
       if (set !== null) sets.push(set);
     }
     return sets;
   }
 
-  /** A line for each set whose name begins with `prefix`; it changes with the set's number of elements. */
-  async heads(prefix: string): Promise<string[]> {
-    const messages = await this.#explained('the sets could not be listed', 'nothing was changed', () =>
-      dumpWhole(this.#connection, encode.commandType('list'), encode.encodeListHeads()),
+  #dumpAll(payload: Buffer): Promise<NetlinkMessage[]> {
+    return this.#explained('the sets could not be listed', 'nothing was changed', () =>
+      dumpWhole(this.#connection, encode.commandType('list'), payload),
     );
-    return decodeHeads(messages).flatMap(({ name, line }) => (name.startsWith(prefix) ? [line] : []));
+  }
+
+  /** A sum over the heads of the sets whose names begin with `prefix`; it changes with a set's number of elements. */
+  async heads(prefix: string): Promise<string> {
+    const messages = await this.#dumpAll(encode.encodeListHeads());
+    return sumOfHeads(messages, prefix);
   }
 
   /** null where it does not exist. */

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import type { Family } from '../../../model/address.ts';
 import {
   eachAttribute,
@@ -108,29 +109,42 @@ function readElement(set: Growing, data: Buffer, now: number): void {
   });
 }
 
-/** What each set in the answer to `encodeListHeads` is, and how many elements it has, in a line. */
-export function decodeHeads(messages: readonly NetlinkMessage[]): { name: string; line: string }[] {
-  return messages.map(({ payload }) => {
-    const found = readAttributes(payload.subarray(NFGEN_HEADER));
-    const { name, type, references } = readHead(
-      readString(required(found, nl.IPSET_ATTR_SETNAME, 'IPSET_ATTR_SETNAME')),
-      found,
-    );
-    const data = readAttributes(required(found, nl.IPSET_ATTR_DATA, 'IPSET_ATTR_DATA'));
-    const elements = data.get(nl.IPSET_ATTR_ELEMENTS);
-    return {
-      name,
-      line: `${name} ${type} ${references} ${elements === undefined ? '' : readU32be(elements)}`,
-    };
-  });
+/**
+ * A sum over the answer to `encodeListHeads`, of the sets whose names begin with `prefix`. All bytes of a head count:
+ * type, number of elements, references, size in memory; taking them apart would cost more than all else that is done
+ * twice a second.
+ */
+export function sumOfHeads(messages: readonly NetlinkMessage[], prefix: string): string {
+  const sum = createHash('sha256');
+  for (const { payload } of beginningWith(prefix, messages)) sum.update(payload);
+  return sum.digest('base64');
 }
 
-/** The names in the answer to `encodeListNames`. */
-export function decodeNames(messages: readonly NetlinkMessage[]): string[] {
-  return messages.map(({ payload }) =>
-    readString(
-      required(readAttributes(payload.subarray(NFGEN_HEADER)), nl.IPSET_ATTR_SETNAME, 'IPSET_ATTR_SETNAME'),
-    ),
+/** Those about sets whose names begin with `prefix`. */
+export function beginningWith(prefix: string, messages: readonly NetlinkMessage[]): NetlinkMessage[] {
+  const bytes = Buffer.from(prefix);
+  return messages.filter(({ payload }) => isNamed(payload, bytes));
+}
+
+/** Messages begin with IPSET_ATTR_PROTOCOL, 8 bytes, and IPSET_ATTR_SETNAME (ip_set_core.c, ip_set_dump_do). */
+function isNamed(payload: Buffer, prefix: Buffer): boolean {
+  const at = NFGEN_HEADER + 8 + 4;
+  if (payload.length > at && payload.readUInt16LE(at - 2) === nl.IPSET_ATTR_SETNAME)
+    return payload.subarray(at, at + prefix.length).equals(prefix);
+  const name = readAttributes(payload.subarray(NFGEN_HEADER)).get(nl.IPSET_ATTR_SETNAME);
+  return name?.subarray(0, prefix.length).equals(prefix) ?? false;
+}
+
+/** By name, the number of elements that each set in the answer to `encodeListHeads` has. */
+export function sizesOfHeads(messages: readonly NetlinkMessage[]): Map<string, number> {
+  return new Map(
+    messages.map(({ payload }) => {
+      const found = readAttributes(payload.subarray(NFGEN_HEADER));
+      const name = readString(required(found, nl.IPSET_ATTR_SETNAME, 'IPSET_ATTR_SETNAME'));
+      const data = readAttributes(required(found, nl.IPSET_ATTR_DATA, 'IPSET_ATTR_DATA'));
+      const elements = data.get(nl.IPSET_ATTR_ELEMENTS);
+      return [name, elements === undefined ? 0 : readU32be(elements)];
+    }),
   );
 }
 

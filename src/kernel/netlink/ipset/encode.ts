@@ -46,10 +46,8 @@ export function encodeSwap(a: string, b: string): Buffer {
   );
 }
 
-/** Asks for the names of all sets. */
-export function encodeListNames(): Buffer {
-  return command((writer) => writer.u32net(nl.IPSET_ATTR_FLAGS, nl.IPSET_FLAG_LIST_SETNAME));
-}
+/** Asks for all sets. */
+export const encodeListAll = (): Buffer => command(() => undefined);
 
 /** Asks for all sets, without their elements. */
 export function encodeListHeads(): Buffer {

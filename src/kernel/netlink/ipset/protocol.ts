@@ -37,14 +37,13 @@ export const IPSET_ATTR_MAXELEM = 19;
 export const IPSET_ATTR_SIZE = 23;
 export const IPSET_ATTR_IFACE = 23;
 export const IPSET_ATTR_BYTES = 24;
+export const IPSET_ATTR_ELEMENTS = 24;
 export const IPSET_ATTR_PACKETS = 25;
 export const IPSET_ATTR_REFERENCES = 25;
-export const IPSET_ATTR_ELEMENTS = 26;
 
 /** Inside IPSET_ATTR_IP, by family. */
 export const IPSET_ATTR_IPADDR = { 4: 1, 6: 2 } as const;
 
-export const IPSET_FLAG_LIST_SETNAME = 1 << 1;
 export const IPSET_FLAG_LIST_HEADER = 1 << 2;
 
 /** Of IPSET_ATTR_CADT_FLAGS. */

@@ -1,0 +1,107 @@
+import { createHash } from 'node:crypto';
+import type { Clock } from '../lib/clock.ts';
+import { ACTIVE_LIST } from './banks.ts';
+import { activeMembers } from './choice.ts';
+import type { Iptables } from './iptables/iptables.ts';
+import type { LinkClient } from './links/client.ts';
+import { generationRequest } from './netlink/generation.ts';
+import type { IpsetClient } from './netlink/ipset/client.ts';
+import { commandType, encodeList, encodeListHeads } from './netlink/ipset/encode.ts';
+import { NLM_F_DUMP, NLM_F_REQUEST, encodeMessage } from './netlink/message.ts';
+import { SET_PREFIX } from './observe.ts';
+import { Sentry } from './sentry.ts';
+import { pathOfSysctl, readSysctl } from './sysctl.ts';
+
+/** How long a sum of iptables-legacy's rules is good for; milliseconds. */
+const LEGACY_PRINT_MS = 700;
+
+interface Parts {
+  readonly links: LinkClient;
+  readonly ipset: IpsetClient;
+  readonly iptables: Iptables;
+  readonly clock: Clock;
+  readonly generation: () => Promise<number | null>;
+}
+
+/** Tells cheaply whether anything has changed, twice a second: see Kernel.fingerprint. */
+export class Fingerprint {
+  readonly #parts: Parts;
+  #sentry: { readonly sysctls: string; readonly sentry: Sentry } | null = null;
+  #links: { readonly count: number | null; readonly print: string } = { count: null, print: '' };
+  #legacy: { at: number; print: Promise<string> } = { at: 0, print: Promise.resolve('') };
+  #closed = false;
+
+  constructor(parts: Parts) {
+    this.#parts = parts;
+  }
+
+  async of(sysctls: readonly string[]): Promise<string> {
+    const changes = this.#sentryOf(sysctls)?.changes(performance.now()) ?? null;
+    const links = await this.#linksPrint(changes?.links ?? null);
+    if (changes === null) return ['looked', links, await this.#look(sysctls)].join('|');
+    const legacy = (await this.#parts.iptables.backend()) === 'legacy' ? await this.#legacyPrint() : '';
+    return ['told', links, changes.state, legacy].join('|');
+  }
+
+  #sentryOf(sysctls: readonly string[]): Sentry | null {
+    if (this.#closed) return null;
+    const key = sysctls.join();
+    if (this.#sentry?.sysctls !== key) {
+      this.#sentry?.sentry.close();
+      this.#sentry = { sysctls: key, sentry: new Sentry(questions(sysctls)) };
+    }
+    return this.#sentry.sentry;
+  }
+
+  /** `count`: of what has happened to links and addresses; while it stays they are as they were. */
+  async #linksPrint(count: number | null): Promise<string> {
+    const { links } = this.#parts;
+    if (count === null || count !== this.#links.count) {
+      const all = await Promise.all([links.links(), links.addresses()]);
+      this.#links = { count, print: sumOf(JSON.stringify(all)) };
+    }
+    return this.#links.print;
+  }
+
+  /** What the sentry would tell of. */
+  async #look(sysctls: readonly string[]): Promise<string> {
+    const { ipset, generation } = this.#parts;
+    const [number, sets, choice] = await Promise.all([
+      generation(),
+      ipset.heads(SET_PREFIX),
+      activeMembers(ipset),
+    ]);
+    const rules = number === null ? await this.#legacyPrint() : String(number);
+    return [rules, sets, choice.join(), sysctls.map(readSysctl).join()].join('|');
+  }
+
+  /** iptables-legacy has no generation: what it holds is read and summed up, which costs more and is done less often. */
+  #legacyPrint(): Promise<string> {
+    const now = this.#parts.clock.now();
+    if (now - this.#legacy.at >= LEGACY_PRINT_MS) this.#legacy = { at: now, print: this.#sumOfLegacy() };
+    return this.#legacy.print;
+  }
+
+  async #sumOfLegacy(): Promise<string> {
+    const saved = await Promise.all(([4, 6] as const).map((family) => this.#parts.iptables.save(family)));
+    return sumOf(saved.join().replaceAll(/^#.*|\[\d+:\d+\]/gm, ''));
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#sentry?.sentry.close();
+  }
+}
+
+function questions(sysctls: readonly string[]): ConstructorParameters<typeof Sentry>[0] {
+  const list = (payload: Uint8Array): Buffer =>
+    encodeMessage(commandType('list'), NLM_F_REQUEST | NLM_F_DUMP, 1, payload);
+  return {
+    prefix: SET_PREFIX,
+    heads: list(encodeListHeads()),
+    others: [generationRequest(), list(encodeList(ACTIVE_LIST, false))],
+    files: sysctls.map(pathOfSysctl),
+  };
+}
+
+const sumOf = (text: string): string => createHash('sha256').update(text).digest('hex');

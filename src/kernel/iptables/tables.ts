@@ -1,0 +1,54 @@
+import { KernelError } from '../../lib/errors.ts';
+import type { Family } from '../../model/address.ts';
+import { EMPTY_TABLES } from '../../model/kernel-state.ts';
+import type { TableStates } from '../../model/kernel-state.ts';
+import type { Iptables } from './iptables.ts';
+import { parseSave } from './parse-save.ts';
+import type { WantedJump } from './parse-save.ts';
+
+interface Options {
+  readonly iptables: Iptables;
+  readonly jumps: readonly WantedJump[];
+  /** See Kernel.generation. */
+  readonly generation: () => Promise<number | null>;
+}
+
+/**
+ * What there is of ours in the tables of both families. They are read anew only where anybody has changed an nf_tables
+ * ruleset since, which its generation tells; where iptables-legacy rules, every time. What comes out is the same object
+ * as before where nothing was read.
+ */
+export class TableReader {
+  readonly #options: Options;
+  readonly #known = new Map<Family, { readonly generation: number; readonly tables: TableStates }>();
+
+  constructor(options: Options) {
+    this.#options = options;
+  }
+
+  async both(): Promise<Readonly<Record<Family, TableStates>>> {
+    // Asked for before anything is read: what is changed meanwhile has another one.
+    const generation = await this.#options.generation();
+    const [ipv4, ipv6] = await Promise.all([this.#tables(4, generation), this.#tables(6, generation)]);
+    return { 4: ipv4, 6: ipv6 };
+  }
+
+  async #tables(family: Family, generation: number | null): Promise<TableStates> {
+    const known = this.#known.get(family);
+    if (known !== undefined && known.generation === generation) return known.tables;
+    const tables = await this.#read(family);
+    if (generation !== null) this.#known.set(family, { generation, tables });
+    return tables;
+  }
+
+  /** A host without ip6tables holds none of our IPv6 rules. */
+  async #read(family: Family): Promise<TableStates> {
+    try {
+      return parseSave(await this.#options.iptables.save(family), this.#options.jumps);
+    } catch (error) {
+      const absent = error instanceof KernelError && (error.code === 'ENOENT' || error.code === 'EOPNOTSUPP');
+      if (family === 6 && absent) return EMPTY_TABLES;
+      throw error;
+    }
+  }
+}

@@ -1,0 +1,159 @@
+import { spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
+import { toolEnvironment } from './run.ts';
+
+/**
+ * Looks at what can change, three times a second, and tells in a line of what kind it was; quiet while nothing does.
+ * A look of this process itself costs ten times as much, for it is cold each time, and a multicast socket in it could
+ * end it (see GuardedSocket); perl-base is on every Debian. Arguments: the prefix of the names of sets that count, the
+ * netlink messages that ask for the sets' heads and for what else is asked every time, in hexadecimal and divided by
+ * commas; then paths of files. Ends when its standard input does.
+ *
+ * Links and addresses it need not look at: NETLINK_ROUTE = 0 tells of them, in the groups RTMGRP_LINK = 0x1,
+ * RTMGRP_IPV4_IFADDR = 0x10 and RTMGRP_IPV6_IFADDR = 0x100 (linux/rtnetlink.h; AF_NETLINK = 16, SOCK_RAW = 3, struct
+ * sockaddr_nl of linux/netlink.h: family, pad, port, groups). What was lost because too much came at once (ENOBUFS,
+ * 105) is something that came. Answers of NETLINK_NETFILTER = 12 are compared byte by byte, and thrown away. They end
+ * with NLMSG_DONE = 3 or NLMSG_ERROR = 2, or are one message alone (without NLM_F_MULTI = 2). A set's name stands at
+ * byte 32 of its head: after nlmsghdr, nfgenmsg, IPSET_ATTR_PROTOCOL and its own attribute's header (ip_set_core.c,
+ * ip_set_dump_do). The kernel tells each head in a datagram of its own, which makes many sets dear: each is looked at
+ * more seldom then.
+ */
+const LOOK = `
+use strict;
+$| = 1;
+my ($prefix, $messages, @paths) = @ARGV;
+my ($heads, @requests) = map { pack 'H*', $_ } split /,/, $messages;
+sub netlink {
+  my ($protocol, $groups) = @_;
+  socket(my $socket, 16, 3, $protocol) or die "socket: $!\\n";
+  bind($socket, pack 'S S L L', 16, 0, 0, $groups) or die "bind: $!\\n";
+  return $socket;
+}
+my ($links, $netfilter) = (netlink(0, 0x1 | 0x10 | 0x100), netlink(12, 0));
+sub ask {
+  my ($request) = @_;
+  my @answer;
+  defined send $netfilter, $request, 0 or die "send: $!\\n";
+  while (1) {
+    defined recv $netfilter, my $datagram, 8192, 0 or die "recv: $!\\n";
+    for (my $at = 0; $at < length $datagram;) {
+      my ($length, $type, $flags) = unpack 'L S S', substr $datagram, $at, 8;
+      return @answer if $type == 3 or $length < 16;
+      push @answer, substr $datagram, $at, $length;
+      return @answer if $type == 2 or not $flags & 2;
+      $at += ($length + 3) & ~3;
+    }
+  }
+}
+my (%files, $come);
+sub content {
+  my ($path) = @_;
+  unless ($files{$path}) {
+    open my $file, '<', $path or return '';
+    $files{$path} = $file;
+  }
+  sysseek $files{$path}, 0, 0;
+  return $come if defined sysread $files{$path}, $come, 256;
+  delete $files{$path};
+  return '';
+}
+my ($waiting, $tick, $every, $sets, $last) = ('', 0, 1, '', '');
+vec($waiting, fileno($_), 1) = 1 for $links, *STDIN;
+while (1) {
+  if ($tick++ % $every == 0) {
+    my @ours = grep { substr($_, 32, length $prefix) eq $prefix } ask($heads);
+    $sets = join '', @ours;
+    $every = 1 + int(@ours / 200);
+  }
+  my $state = join '|', $sets, (map { ask($_) } @requests), (map { content($_) } @paths);
+  print "state\\n" if $state ne $last;
+  $last = $state;
+  select(my $ready = $waiting, undef, undef, 0.3) > 0 or next;
+  exit if vec($ready, fileno(STDIN), 1) and not sysread STDIN, $come, 1;
+  vec($ready, fileno($links), 1) or next;
+  1 while defined recv $links, $come, 65536, 0x40 or $! == 105;
+  print "links\\n";
+  select undef, undef, undef, 0.05;
+}
+`;
+
+/** One that has ended, or could not be started, is started again after this many milliseconds at the earliest. */
+const AGAIN_AFTER = 5000;
+
+export interface Questions {
+  /** Sets whose names begin so count. */
+  readonly prefix: string;
+  /** A netlink message that asks for the heads of all sets, and others that are asked each time. */
+  readonly heads: Uint8Array;
+  readonly others: readonly Uint8Array[];
+  /** Files whose content counts; one that is not there is fine. */
+  readonly files: readonly string[];
+}
+
+/** How often anything has changed since it began. */
+export interface Changes {
+  readonly links: number;
+  readonly state: number;
+}
+
+/** Notices what happens to the kernel of this network namespace, at next to no cost; see LOOK. */
+export class Sentry {
+  readonly #argv: readonly string[];
+  #child: ChildProcess | null = null;
+  #changes: Changes | null = null;
+  #startedAt = -Infinity;
+  #closed = false;
+
+  constructor({ prefix, heads, others, files }: Questions) {
+    const messages = [heads, ...others].map((message) => Buffer.from(message).toString('hex'));
+    this.#argv = ['-e', LOOK, prefix, messages.join(), ...files];
+  }
+
+  /**
+   * Another value after anything has happened, within a third of a second; null while nobody looks (not yet, or not
+   * any more), and whoever wants to know has to look. `now`: milliseconds, of a clock that does not jump.
+   */
+  changes(now: number): Changes | null {
+    if (this.#child === null && !this.#closed && now - this.#startedAt >= AGAIN_AFTER) this.#start(now);
+    return this.#changes;
+  }
+
+  #start(now: number): void {
+    this.#startedAt = now;
+    const child = spawn('perl', this.#argv, { env: toolEnvironment(), stdio: ['pipe', 'pipe', 'ignore'] });
+    this.#child = child;
+    const gone = (): void => {
+      if (this.#child !== child) return;
+      this.#child = null;
+      this.#changes = null;
+    };
+    child.once('error', gone).once('exit', gone);
+    child.stdin.on('error', () => undefined);
+    child.stdout.setEncoding('latin1').on('data', (lines: string) => {
+      if (this.#child === child) this.#note(lines);
+    });
+    // It is no reason for this process to stay.
+    for (const part of [child, child.stdin, child.stdout]) unreference(part);
+  }
+
+  /** Lines come whole: they are shorter than what a pipe takes at once (pipe(7)). */
+  #note(lines: string): void {
+    const { links, state } = this.#changes ?? { links: 0, state: 0 };
+    this.#changes = {
+      links: links + Number(lines.includes('links')),
+      state: state + Number(lines.includes('state')),
+    };
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#child?.kill('SIGKILL');
+    this.#child = null;
+    this.#changes = null;
+  }
+}
+
+/** A pipe's stream has it, though its type does not say so. */
+function unreference(part: ChildProcess | object): void {
+  if ('unref' in part && typeof part.unref === 'function') part.unref();
+}
