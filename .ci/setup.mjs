@@ -16,7 +16,14 @@ const TOOLS = {
   mount: 'mount',
   perl: 'perl-base',
 };
-const TEST_TOOLS = { conntrack: 'conntrack', tcpdump: 'tcpdump', nft: 'nftables', strace: 'strace' };
+const TEST_TOOLS = {
+  conntrack: 'conntrack',
+  tcpdump: 'tcpdump',
+  nft: 'nftables',
+  strace: 'strace',
+  chromium: 'chromium',
+  openssl: 'openssl',
+};
 // better-sqlite3 is compiled where its prebuilt binary cannot be had.
 const BUILD_TOOLS = { python3: 'python3', make: 'make', 'g++': 'g++' };
 
@@ -32,6 +39,8 @@ if (stale('node_modules/.package-lock.json', ['package-lock.json']))
   run('npm', ['ci', '--no-fund', '--no-audit', '--loglevel=error']);
 if (stale('dist/main.js', ['src', 'tsconfig.json', 'tsconfig.build.json']))
   run(process.execPath, ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.build.json']);
+if (stale('dist/web/index.html', ['src/web', 'src/lib', 'vite.config.ts', 'package-lock.json']))
+  run(process.execPath, ['node_modules/vite/bin/vite.js', 'build', '--logLevel', 'warn']);
 
 function installPackages(tools) {
   const path = `${process.env.PATH ?? ''}:/usr/sbin:/sbin`.split(':');

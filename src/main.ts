@@ -13,7 +13,13 @@ const local: LocalCommands = {
   version,
   serve: async ({ config }) => {
     const { serve } = await import('./serve.ts');
-    return serve({ configFile: config, rules: fileURLToPath(new URL('rules/', root)), version });
+    const directory = (name: string): string => fileURLToPath(new URL(name, root));
+    return serve({
+      configFile: config,
+      rules: directory('rules/'),
+      page: directory('dist/web/'),
+      version,
+    });
   },
   check: async (file) => (await import('./check.ts')).check(file),
   doctor: async () => (await import('./doctor.ts')).doctor(),

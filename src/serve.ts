@@ -26,6 +26,8 @@ export interface ServeOptions {
   readonly configFile: string;
   /** The directory of the frames. */
   readonly rules: string;
+  /** The directory of the built page. */
+  readonly page: string;
   readonly version: string;
 }
 
@@ -65,7 +67,7 @@ function explain(error: unknown, file: string): string[] {
 
 async function start(
   config: Config,
-  { rules, version }: ServeOptions,
+  { rules, page, version }: ServeOptions,
   log: Logger,
   releaser: Releaser,
 ): Promise<Engine> {
@@ -103,6 +105,8 @@ async function start(
     director: engine,
     listen: config.listen,
     tokens: () => engine.config.tokens,
+    page,
+    qa: () => engine.config.qa,
     metrics: () => metrics.render(),
     log,
     version,

@@ -75,15 +75,16 @@ function assemble(
   file: string,
   read: readonly ReadService[],
 ): Config {
-  const { listen, state, uplink, iptables, mark, tokens } = fields;
+  const { listen, state, uplink, iptables, mark, tokens, qa } = fields;
   return {
     file,
-    listen: { socket: listen.socket, http: listen.http ?? null, tls: listen.tls ?? null },
+    listen: { ...listen, http: listen.http ?? null, tls: listen.tls ?? null },
     state,
     uplink: uplink ?? null,
     iptables,
     markMask: mark.mask,
     tokens,
+    qa: qa ?? null,
     services: read.flatMap(({ service }) => (service === null ? [] : [service])),
   };
 }

@@ -129,7 +129,14 @@ describe('a configuration that is right', () => {
   test('has defaults for everything that may be left out', () => {
     expect(configOf(parseConfig('services: {}', 'd.yaml'))).toEqual({
       file: 'd.yaml',
-      listen: { socket: '/run/dom0-director/director.sock', http: null, tls: null },
+      listen: {
+        socket: '/run/dom0-director/director.sock',
+        http: null,
+        tls: null,
+        names: [],
+        trustedProxies: [],
+      },
+      qa: null,
       state: '/var/lib/dom0-director',
       uplink: null,
       iptables: 'auto',

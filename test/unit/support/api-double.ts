@@ -1,7 +1,12 @@
 import { buildApp } from '../../../src/api/app.ts';
 import type { Access, App, Logger } from '../../../src/api/context.ts';
 import { EventStreams } from '../../../src/api/event-streams.ts';
+import { FlowHistory } from '../../../src/api/flow-history.ts';
+import type { PageFiles } from '../../../src/api/page-files.ts';
+import { SelfEnrolment } from '../../../src/api/self-enrolment.ts';
+import type { SelfEnrolmentRules } from '../../../src/api/self-enrolment.ts';
 import { Turns } from '../../../src/api/turns.ts';
+import type { Network } from '../../../src/model/address.ts';
 import { DirectorDouble } from './director-double.ts';
 
 export interface LogLine {
@@ -20,10 +25,17 @@ export function memoryLog(): Logger & { readonly lines: LogLine[] } {
 
 export const SOCKET: Access = { via: 'socket' };
 
+export interface Extras {
+  readonly qa?: SelfEnrolmentRules;
+  readonly trustedProxies?: readonly Network[];
+  readonly page?: PageFiles;
+}
+
 /** The app with a double behind it; close() ends what it holds. */
 export async function appWith(
   access: Access = SOCKET,
   director = new DirectorDouble('mail', 'ldap'),
+  { qa, trustedProxies = [], page }: Extras = {},
 ): Promise<{
   app: App;
   director: DirectorDouble;
@@ -33,16 +45,17 @@ export async function appWith(
   const log = memoryLog();
   const streams = new EventStreams(director);
   const metrics = () => Promise.resolve({ contentType: 'text/plain; version=0.0.4', body: 'up 1\n' });
-  const app = await buildApp(
-    { director, metrics, log, version: '1.2.3', access, turns: new Turns(), streams },
-    null,
-  );
+  const history = new FlowHistory(director, () => false);
+  const selfEnrolment = new SelfEnrolment(() => qa ?? null);
+  const shared = { director, metrics, log, version: '1.2.3', access, streams, history, selfEnrolment };
+  const app = await buildApp({ ...shared, trustedProxies, turns: new Turns(), page: page ?? null }, null);
   return {
     app,
     director,
     log,
     close: async () => {
       streams.close();
+      history.close();
       await app.close();
     },
   };
