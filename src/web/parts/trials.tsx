@@ -105,19 +105,25 @@ function Ends({ trial }: { trial: SwitchView }): JSX.Element {
   const names = list(trial.services);
   return (
     <div class="ends">
-      <button type="button" class="keep big" disabled={busy !== null} onClick={end('confirm')}>
+      <button
+        type="button"
+        class="keep big"
+        aria-label={`Keep it: ${names}`}
+        disabled={busy !== null}
+        onClick={end('confirm')}
+      >
         <Icon name="good" />
-        <span>
-          {busy === 'confirm' ? 'Keeping…' : 'Keep it'}
-          <span class="hidden">: {names}</span>
-        </span>
+        <span>{busy === 'confirm' ? 'Keeping…' : 'Keep it'}</span>
       </button>
-      <button type="button" class="back big" disabled={busy !== null} onClick={end('rollback')}>
+      <button
+        type="button"
+        class="back big"
+        aria-label={`Go back: ${names}`}
+        disabled={busy !== null}
+        onClick={end('rollback')}
+      >
         <Icon name="back" />
-        <span>
-          {busy === 'rollback' ? 'Going back…' : 'Go back'}
-          <span class="hidden">: {names}</span>
-        </span>
+        <span>{busy === 'rollback' ? 'Going back…' : 'Go back'}</span>
       </button>
     </div>
   );

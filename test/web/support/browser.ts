@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { chromium } from 'playwright-core';
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
 import { expect } from 'vitest';
-import { ORIGIN } from './web-world.ts';
+import { ORIGIN } from './origin.ts';
 
 /** Nothing of these machines is to be reached from outside, and nothing outside is looked for. */
 const FLAGS = [
@@ -18,22 +18,24 @@ const FLAGS = [
 ];
 export const PATIENCE = 20_000;
 
-/** Debian's Chromium in a network namespace, with a profile of its own; driven over a pipe, so from any namespace. */
-export async function browserIn(namespace: string, directory: string): Promise<Browser> {
-  const program = join(directory, `chromium-${namespace}`);
-  await writeFile(program, `#!/bin/sh\nexec ip netns exec ${namespace} chromium "$@"\n`);
+/** Debian's Chromium in a network namespace, with a profile of its own; driven over a pipe, so from any. null: this one. */
+export async function browserIn(namespace: string | null, directory: string): Promise<Browser> {
+  const program = join(directory, `chromium-${namespace ?? 'here'}`);
+  const enter = namespace === null ? '' : `ip netns exec ${namespace} `;
+  await writeFile(program, `#!/bin/sh\nexec ${enter}chromium "$@"\n`);
   await chmod(program, 0o755);
   return chromium.launch({ executablePath: program, args: FLAGS, headless: true, timeout: 60_000 });
 }
 
 export interface OpenOptions extends BrowserContextOptions {
   readonly path?: string;
+  readonly origin?: string;
 }
 
 /** A page in a context of its own. Fails the test that uses it when the page logs an error: see `errorsOf`. */
 export async function openPage(
   browser: Browser,
-  { path = '/', ...options }: OpenOptions = {},
+  { path = '/', origin = ORIGIN, ...options }: OpenOptions = {},
 ): Promise<Page> {
   const context = await browser.newContext({
     ignoreHTTPSErrors: true,
@@ -43,7 +45,7 @@ export async function openPage(
   const page = await context.newPage();
   page.setDefaultTimeout(PATIENCE);
   follow(page);
-  await page.goto(new URL(path, ORIGIN).href);
+  await page.goto(new URL(path, origin).href);
   await page.locator('.liveness.live').waitFor();
   return page;
 }

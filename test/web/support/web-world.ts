@@ -12,8 +12,7 @@ import { World } from '../../../src/lab/world.ts';
 import { DIRECTOR, LAB_SCRIPTS } from '../../e2e/support/scripts.ts';
 import { browserIn } from './browser.ts';
 
-/** The Dom0's own address, where the page is served with TLS, to everybody in the lab. */
-export const ORIGIN = 'https://192.0.2.1:8440';
+export { ORIGIN } from './origin.ts';
 
 export interface WebWorld {
   readonly world: World;
