@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import { parseAddress } from '../model/address.ts';
+import { parseAddress, parseNetwork } from '../model/address.ts';
+import type { Network } from '../model/address.ts';
 import { DEFAULT_MARK_MASK, hex, isMarkMask } from '../model/mark.ts';
 import { DOMU_NAME } from '../model/service.ts';
 import { duration, list, mapping, named, oneOf, parsed, text } from './fields.ts';
@@ -63,16 +64,22 @@ const hostName = named(
   { description: 'A host name, in lower case' },
 );
 
-const sources = (description: string, what: string) =>
-  list(
-    parsed('an address or a network', parseSource, {
-      description: 'An address, or a network with its host bits zero',
-      examples: ['198.51.100.7', '203.0.113.0/24'],
-    }),
-    what,
-  )
-    .prefault([])
-    .meta({ description });
+/** On this host, too: that is where most proxies are. */
+function parseProxy(text: string): Network | string {
+  const network = parseNetwork(text);
+  if (typeof network === 'string' || network.prefix > 0) return network;
+  return `${show(text)} would trust everybody's word about who they are; write the proxies' own addresses`;
+}
+
+const proxies = list(
+  parsed('an address or a network', parseProxy, {
+    description: 'An address, or a network with its host bits zero',
+    examples: ['127.0.0.1', '10.0.0.80'],
+  }),
+  'a list of addresses and networks of proxies, such as [127.0.0.1]',
+)
+  .prefault([])
+  .meta({ description: 'Proxies whose X-Forwarded-For or Forwarded header is believed' });
 
 const listen = mapping(
   {
@@ -100,10 +107,7 @@ const listen = mapping(
     names: list(hostName, 'a list of host names, such as [director.example.org]')
       .prefault([])
       .meta({ description: 'Names under which the page is reached, beside addresses and localhost' }),
-    trustedProxies: sources(
-      'Proxies whose X-Forwarded-For or Forwarded header is believed',
-      'a list of addresses and networks of proxies, such as [127.0.0.1]',
-    ),
+    trustedProxies: proxies,
   },
   'where the director listens',
 )

@@ -312,3 +312,13 @@ test("the editors' schema that is shipped is what the configuration is read with
   const text = await format(JSON.stringify(configSchema()), { ...options, parser: 'json' });
   await expect(text).toMatchFileSnapshot(file.pathname);
 });
+
+test('who may enrol themselves, proxies on this host, and names of the page', () => {
+  const text = 'listen: {names: [dom0], trustedProxies: [127.0.0.1, "::1"]}\nqa: {from: [10.20.0.0/16]}';
+  const { listen, qa } = configOf(parseConfig(text, 'd.yaml'));
+  expect(listen).toMatchObject({
+    names: ['dom0'],
+    trustedProxies: [{ address: '127.0.0.1' }, { address: '::1' }],
+  });
+  expect(qa).toEqual({ enrol: 28_800_000, from: [{ family: 4, address: '10.20.0.0', prefix: 16 }] });
+});
