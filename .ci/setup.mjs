@@ -23,6 +23,8 @@ const TEST_TOOLS = {
   nft: 'nftables',
   strace: 'strace',
   sadf: 'sysstat',
+  chromium: 'chromium',
+  openssl: 'openssl',
 };
 // Tests run it, in namespaces of their own. It is only taken out of its package: installed, it would listen on this host.
 const UNPACKED = { promtool: 'prometheus' };
@@ -47,6 +49,8 @@ if (stale('node_modules/.package-lock.json', ['package-lock.json']))
 if (stale('dist/main.js', ['src', 'tsconfig.json', 'tsconfig.build.json']))
   run(process.execPath, ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.build.json']);
 if (stale('dist/native/meter', NATIVE)) run(process.execPath, ['.ci/native.mjs']);
+if (stale('dist/web/index.html', ['src/web', 'src/lib', 'vite.config.ts', 'package-lock.json']))
+  run(process.execPath, ['node_modules/vite/bin/vite.js', 'build', '--logLevel', 'warn']);
 
 function installPackages(tools) {
   const missing = Object.entries(tools).filter(([tool]) => !isThere(tool));

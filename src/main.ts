@@ -13,10 +13,12 @@ const local: LocalCommands = {
   version,
   serve: async ({ config }) => {
     const { serve } = await import('./serve.ts');
+    const directory = (name: string): string => fileURLToPath(new URL(name, root));
     return serve({
       configFile: config,
-      rules: fileURLToPath(new URL('rules/', root)),
-      meterHelper: fileURLToPath(new URL('dist/native/meter', root)),
+      rules: directory('rules/'),
+      page: directory('dist/web/'),
+      meterHelper: directory('dist/native/meter'),
       version,
     });
   },

@@ -30,6 +30,8 @@ export interface ServeOptions {
   readonly configFile: string;
   /** The directory of the frames. */
   readonly rules: string;
+  /** The directory of the built page. */
+  readonly page: string;
   readonly version: string;
   /** Path of the meter's native helper. */
   readonly meterHelper: string;
@@ -73,7 +75,7 @@ function explain(error: unknown, file: string): string[] {
 
 async function start(
   config: Config,
-  { rules, version }: ServeOptions,
+  { rules, page, version }: ServeOptions,
   { log, releaser, meter }: { log: Logger; releaser: Releaser; meter: () => Meter | null },
 ): Promise<Engine> {
   const frames = readFrames(rules);
@@ -110,6 +112,8 @@ async function start(
     director: engine,
     listen: config.listen,
     tokens: () => engine.config.tokens,
+    page,
+    qa: () => engine.config.qa,
     metrics: () => metrics.render(),
     load: (ms) => measureLoad(ms, clock),
     meter,

@@ -13,14 +13,41 @@ const USER_NAME = /^[a-z_][a-z0-9_-]{0,31}$/;
  * Throws HttpError 401, 403 or 421 (RFC 9110, sections 15.5.2, 15.5.4 and 15.5.20).
  */
 export function authenticate(request: FastifyRequest, access: Access): string {
-  if (access.via === 'socket') return socketUser(request.headers['x-director-user']);
+  refuseForeignPage(request);
+  if (access.via === 'socket') {
+    if (isFromBrowser(request)) refuseForeignHost(request, () => false);
+    return socketUser(request.headers['x-director-user']);
+  }
   refuseForeignHost(request, access.knowsHost);
   if (request.routeOptions.config.socketOnly === true) {
     throw new HttpError(403, `${request.method} ${request.url} is done over the unix socket only`, {
       hint: 'run the command on the host itself',
     });
   }
-  return SAFE_METHODS.has(request.method) ? '' : tokenName(request.headers.authorization, access.tokens());
+  if (SAFE_METHODS.has(request.method) || request.routeOptions.config.selfService === true) return '';
+  return tokenName(request.headers.authorization, access.tokens());
+}
+
+/** Headers that a page's script cannot leave out, and that no command line sends by itself. */
+const isFromBrowser = ({ headers }: FastifyRequest): boolean =>
+  ['origin', 'sec-fetch-site', 'accept-language'].some((name) => headers[name] !== undefined);
+
+/**
+ * Whoever browses on a host that relays to the socket, or forwards it by ssh, must not have it called by other pages.
+ * Sec-Fetch-Site (W3C Fetch Metadata) cannot be set by scripts; where it is missing, Origin must be ours.
+ */
+function refuseForeignPage({ method, headers }: FastifyRequest): void {
+  if (SAFE_METHODS.has(method)) return;
+  const { origin, host } = headers;
+  const site = headers['sec-fetch-site'];
+  const foreign =
+    site === undefined
+      ? origin !== undefined && origin.replace(/^https?:\/\//, '') !== host
+      : site !== 'same-origin' && site !== 'none';
+  if (!foreign) return;
+  throw new HttpError(403, 'another page asked for this; nothing was changed', {
+    hint: "use the director's own page, or a client that is no browser",
+  });
 }
 
 /** The name is only for the journal: whoever may open the socket could send any. */
@@ -41,7 +68,7 @@ function refuseForeignHost(request: FastifyRequest, knowsHost: (host: string) =>
   const host = hostName(header);
   if (host !== null && (isIP(host) !== 0 || host === 'localhost' || knowsHost(host))) return;
   throw new HttpError(421, 'this daemon is not known under the name that was asked for', {
-    hint: 'use its address, localhost, or the host name that is configured in listen.http',
+    hint: 'use its address, localhost, or a name that is configured in listen.names',
   });
 }
 
@@ -50,7 +77,7 @@ function hostName(header: string): string | null {
   return (match?.[1] ?? match?.[2])?.toLowerCase() ?? null;
 }
 
-function tokenName(header: string | undefined, tokens: readonly TokenHash[]): string {
+export function tokenName(header: string | undefined, tokens: readonly TokenHash[]): string {
   if (tokens.length === 0) {
     throw unauthorized('changing something over the network needs a token, and none is configured', {
       hint: 'add one under "tokens" in the configuration: its name, and sha256: the output of "printf %s TOKEN | sha256sum"; or use the unix socket',

@@ -3,8 +3,12 @@ import type { FastifyBaseLogger, FastifyInstance } from 'fastify';
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import type { HostLoad } from '../capacity/host-load.ts';
 import type { Meter } from '../meter/report.ts';
+import type { Network } from '../model/address.ts';
 import type { Director } from '../switchover/director.ts';
 import type { EventStreams } from './event-streams.ts';
+import type { FlowHistory } from './flow-history.ts';
+import type { PageFiles } from './page-files.ts';
+import type { SelfEnrolment } from './self-enrolment.ts';
 import type { Turns } from './turns.ts';
 
 /** What of pino the API uses. */
@@ -44,6 +48,12 @@ export interface Api {
   readonly access: Access;
   readonly turns: Turns;
   readonly streams: EventStreams;
+  readonly history: FlowHistory;
+  readonly selfEnrolment: SelfEnrolment;
+  /** Whose word about who is behind them is believed. */
+  readonly trustedProxies: readonly Network[];
+  /** Null: it was not built. */
+  readonly page: PageFiles | null;
 }
 
 export type App = FastifyInstance<
@@ -62,5 +72,7 @@ declare module 'fastify' {
   interface FastifyContextConfig {
     /** Only who may open the socket may call this. */
     socketOnly?: boolean;
+    /** Changes nothing but what concerns the caller's own address: no token is needed. */
+    selfService?: boolean;
   }
 }

@@ -145,6 +145,41 @@ export const switchRequest = z
     examples: [{ services: ['mail'], to: 'secondary', confirmWithin: '10m', reason: 'mail 2.0' }],
   });
 
+const milliseconds = z.number().int().nullable();
+export const previewView = z
+  .object({
+    connections,
+    drainFor: milliseconds.meta({ description: 'Milliseconds; null: until they end' }),
+    confirmWithin: milliseconds.meta({ description: 'Milliseconds; null: never' }),
+    hold: milliseconds.meta({ description: 'Milliseconds; null: no hold' }),
+    services: z.array(
+      z.object({
+        service: serviceName,
+        from: z.string().meta({ description: 'The DomU that everybody leaves' }),
+        target: z.string().meta({ description: 'The DomU that everybody goes to' }),
+        health,
+        healthReason: z.string().nullable(),
+        flows: z.object({
+          stay: z.number().int().meta({ description: 'TCP connections that stay where they are' }),
+          cut: z.number().int().meta({ description: 'TCP connections that are ended' }),
+          udp: z
+            .number()
+            .int()
+            .meta({ description: 'UDP flows that are ended, so that their senders follow' }),
+          target: z.number().int().meta({ description: 'Flows that the target has already' }),
+        }),
+      }),
+    ),
+    refusals: z.array(
+      z.object({
+        service: serviceName.nullable(),
+        text: z.string(),
+        forceable: z.boolean().meta({ description: 'Whether force would switch all the same' }),
+      }),
+    ),
+  })
+  .meta({ id: 'SwitchPreview' });
+
 export const endRequest = z.strictObject({ reason: reason.optional() }).nullish();
 export const holdRequest = z
   .strictObject({ for: duration, reason: reason.optional() })
@@ -218,6 +253,113 @@ export const whoamiView = z
     ),
   })
   .meta({ id: 'Whoami' });
+
+export const selfTestingView = z
+  .object({
+    source: z
+      .string()
+      .nullable()
+      .meta({ description: 'Where the caller comes from; null where that cannot be known' }),
+    unknownBecause: z.string().nullable(),
+    longest: duration
+      .nullable()
+      .meta({ description: 'The longest that one may enrol for; null: nobody may' }),
+    notAllowed: z.string().nullable().meta({ description: 'Why this caller may not enrol; null: it may' }),
+    services: z.array(
+      z.object({
+        service: serviceName,
+        addresses: z.array(z.string()),
+        ports: z.array(z.string()),
+        directedTo: z
+          .object({ domu: z.string(), role, reason: z.string() })
+          .nullable()
+          .meta({ description: 'Where the caller is directed; null where it is not known who it is' }),
+        primary: z.string(),
+        secondary: z.string(),
+        live: role,
+        testing: z.enum(['open', 'closed']),
+        phase: z.enum(['settled', 'trial']),
+        enrolment: z
+          .object({ source: z.string(), expiresAt: instant.nullable(), own: z.boolean() })
+          .nullable()
+          .meta({ description: 'What makes the caller a tester; own: it can be ended here' }),
+      }),
+    ),
+  })
+  .meta({ id: 'SelfTesting' });
+export const selfTestingRequest = z
+  .strictObject({ expiresIn: duration.optional() })
+  .nullish()
+  .meta({ examples: [{ expiresIn: '4h' }] });
+
+export const sessionView = z
+  .object({
+    by: z
+      .string()
+      .nullable()
+      .meta({ description: "The token's name, or the socket; null: no token was sent" }),
+    needsToken: z.boolean().meta({ description: 'Whether changing something from here needs a token' }),
+    version: z.string(),
+    now: instant,
+  })
+  .meta({ id: 'Session' });
+
+export const rulesView = z
+  .object({
+    rules: z.array(
+      z.object({
+        family: z.literal([4, 6]),
+        table: z.string(),
+        rule: z.string().meta({ description: 'As iptables -S writes it' }),
+      }),
+    ),
+    sets: z.array(
+      z.object({
+        name: z.string(),
+        elements: z.array(z.object({ element: z.string(), expiresAt: instant.nullable() })),
+      }),
+    ),
+  })
+  .meta({ id: 'Rules' });
+
+export const greetingView = z
+  .object({
+    domu: z.string(),
+    role,
+    says: z.array(
+      z.object({
+        endpoint: z.string(),
+        text: z.string().nullable().meta({ description: 'The first line; of HTTP also who serves' }),
+        error: z.string().nullable(),
+      }),
+    ),
+  })
+  .meta({ id: 'Greeting' });
+
+const carried = z.object({ packets: z.number(), bytes: z.number() });
+export const trafficView = z
+  .object({
+    at: instant,
+    domus: z.array(
+      z.object({
+        domu: z.string(),
+        carried: z
+          .object({ in: carried, out: carried })
+          .nullable()
+          .meta({ description: 'Since its vifs are there; in: towards it. null: no vif of it is known' }),
+      }),
+    ),
+  })
+  .meta({ id: 'Traffic' });
+
+export const flowHistoryView = z
+  .object({
+    at: z.array(instant),
+    services: z.record(z.string(), z.record(z.string(), z.array(z.number().int().nullable()))).meta({
+      description: 'By service and DomU: flows at each of these moments; null: there was none of it',
+    }),
+  })
+  .meta({ id: 'FlowHistory' });
 
 export const planView = z
   .object({
@@ -390,6 +532,13 @@ export type TestingRequest = z.infer<typeof testingRequest>;
 export type WhoamiView = z.infer<typeof whoamiView>;
 export type CpuView = z.infer<typeof cpuView>;
 export type CpuFlowView = z.infer<typeof cpuFlow>;
+export type PreviewView = z.infer<typeof previewView>;
+export type SelfTestingView = z.infer<typeof selfTestingView>;
+export type SessionView = z.infer<typeof sessionView>;
+export type RulesView = z.infer<typeof rulesView>;
+export type GreetingView = z.infer<typeof greetingView>;
+export type TrafficView = z.infer<typeof trafficView>;
+export type FlowHistoryView = z.infer<typeof flowHistoryView>;
 export type PlanView = z.infer<typeof planView>;
 export type JournalEntry = z.infer<typeof journalEntry>;
 export type CapacityView = z.infer<typeof capacityView>;

@@ -41,6 +41,10 @@ export class EventStreams {
     ];
   }
 
+  get readers(): number {
+    return this.#readers.size;
+  }
+
   /** Streams until the client or the server ends it. `after`: first what the journal has after this id. */
   async open(response: ServerResponse, after: number | null): Promise<void> {
     // A write to a client that has just gone is no news.

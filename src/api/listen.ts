@@ -91,10 +91,15 @@ export async function readTls(files: { cert: string; key: string }): Promise<Tls
   return { cert: await read(files.cert), key: await read(files.key) };
 }
 
-/** The configured host; with TLS also the certificate's names, which a foreign page's browser would not accept. */
-export function hostCheck(host: string, tls: TlsFiles | null): (name: string) => boolean {
+/** The configured host and names; with TLS also the certificate's names, which a foreign page's browser would not accept. */
+export function hostCheck(
+  host: string,
+  tls: TlsFiles | null,
+  names: readonly string[] = [],
+): (name: string) => boolean {
   const certificate = tls === null ? null : new X509Certificate(tls.cert);
-  return (name) => name === host.toLowerCase() || certificate?.checkHost(name) !== undefined;
+  return (name) =>
+    name === host.toLowerCase() || names.includes(name) || certificate?.checkHost(name) !== undefined;
 }
 
 function listening(server: Server, where: string, listen: () => void): Promise<void> {

@@ -6,9 +6,14 @@ import type { Meter } from '../meter/report.ts';
 import type { Director } from '../switchover/director.ts';
 import { buildApp } from './app.ts';
 import type { TlsFiles } from './app.ts';
+import type { Network } from '../model/address.ts';
 import type { Api, App, Logger, TokenHash } from './context.ts';
 import { EventStreams } from './event-streams.ts';
+import { FlowHistory } from './flow-history.ts';
 import { hostCheck, listenOnSocket, listenOnTcp, readTls } from './listen.ts';
+import { readPage } from './page-files.ts';
+import { SelfEnrolment } from './self-enrolment.ts';
+import type { SelfEnrolmentRules } from './self-enrolment.ts';
 import { Turns } from './turns.ts';
 
 export type { Logger, TokenHash } from './context.ts';
@@ -24,7 +29,14 @@ export interface ServerOptions {
     readonly http: { readonly host: string; readonly port: number } | null;
     /** Files, in PEM. */
     readonly tls: { readonly cert: string; readonly key: string } | null;
+    /** Host names beside addresses and localhost. */
+    readonly names?: readonly string[];
+    readonly trustedProxies?: readonly Network[];
   };
+  /** The directory of the built page; without it, or where it is not built, none is served. */
+  readonly page?: string;
+  /** Asked at each call; null: nobody may enrol themselves. */
+  readonly qa?: () => SelfEnrolmentRules | null;
   /** Asked at each call: a reload may change them. */
   readonly tokens: () => readonly TokenHash[];
   readonly metrics: () => Promise<{ contentType: string; body: string }>;
@@ -46,7 +58,17 @@ export interface RunningServer {
 export async function startServer(options: ServerOptions): Promise<RunningServer> {
   const releaser = new Releaser();
   const streams = new EventStreams(options.director);
-  const shared = { ...options, streams, turns: new Turns() };
+  const history = new FlowHistory(options.director, () => streams.readers > 0);
+  const shared: Shared = {
+    ...options,
+    streams,
+    history,
+    turns: new Turns(),
+    selfEnrolment: new SelfEnrolment(options.qa ?? (() => null)),
+    trustedProxies: options.listen.trustedProxies ?? [],
+    page: options.page === undefined ? null : await readPage(options.page),
+  };
+  releaser.add(() => history.close());
   try {
     await startSocket(shared, options.listen.socket, releaser);
     const address = await startTcp(shared, options, releaser);
@@ -75,7 +97,7 @@ async function startTcp(
 ): Promise<RunningServer['address']> {
   if (listen.http === null) return null;
   const tls = listen.tls === null ? null : await readTls(listen.tls);
-  const app = await buildTcpApp(shared, listen.http.host, tokens, tls);
+  const app = await buildTcpApp(shared, listen.http.host, listen.names ?? [], tokens, tls);
   releaser.add(() => stop(app));
   app.server.maxConnections = MOST_TCP_CONNECTIONS;
   return listenOnTcp(app.server, listen.http, tls !== null);
@@ -84,11 +106,12 @@ async function startTcp(
 async function buildTcpApp(
   shared: Shared,
   host: string,
+  names: readonly string[],
   tokens: () => readonly TokenHash[],
   tls: TlsFiles | null,
 ): Promise<App> {
   try {
-    const access = { via: 'tcp', tokens, knowsHost: hostCheck(host, tls) } as const;
+    const access = { via: 'tcp', tokens, knowsHost: hostCheck(host, tls, names) } as const;
     return await buildApp({ ...shared, access }, tls);
   } catch (error) {
     if (tls === null) throw error;

@@ -3,14 +3,21 @@ import type { JournalRecord, ServiceSnapshot, SwitchRecord } from '../model/reco
 import { formatPort } from '../model/service.ts';
 import { domuOf, liveRole, otherRole, slotOf } from '../model/state.ts';
 import type { Role, Tester } from '../model/state.ts';
-import type { Readiness, WhoamiRow } from '../switchover/director.ts';
+import { formatEndpoint } from '../health/endpoints.ts';
+import type { DomuGreetings, DomuTraffic, Readiness, WhoamiRow } from '../switchover/director.ts';
+import type { SwitchPreview } from '../switchover/preview.ts';
+import type { KernelRules } from '../switchover/rules.ts';
 import type {
   DomuView,
+  GreetingView,
   JournalEntry,
+  PreviewView,
   ReadyView,
+  RulesView,
   ServiceView,
   SwitchView,
   TesterView,
+  TrafficView,
   WhoamiView,
 } from './contract.ts';
 
@@ -102,4 +109,46 @@ export function whoamiView(source: string | null, rows: readonly WhoamiRow[]): W
 
 export function readyView({ ready, problems, since }: Readiness): ReadyView {
   return { ready, problems: [...problems], since: instant(since) };
+}
+
+export function previewView({ services, refusals, ...terms }: SwitchPreview): PreviewView {
+  const { connections, drainFor, confirmWithin, hold } = terms;
+  const cuts = connections === 'cut';
+  return {
+    connections,
+    drainFor,
+    confirmWithin,
+    hold,
+    services: services.map(({ service, from, target, health, tcp, udp, targetFlows }) => ({
+      service,
+      from,
+      target,
+      health: health.status,
+      healthReason: health.reason,
+      flows: { stay: cuts ? 0 : tcp, cut: cuts ? tcp : 0, udp, target: targetFlows },
+    })),
+    refusals: refusals.map(({ service, text, forceable }) => ({ service, text, forceable })),
+  };
+}
+
+export function rulesView({ rules, sets }: KernelRules): RulesView {
+  return {
+    rules: rules.map(({ family, table, rule }) => ({ family, table, rule })),
+    sets: sets.map(({ name, elements }) => ({
+      name,
+      elements: elements.map(({ key, expiresAt }) => ({ element: key, expiresAt: instantOrNull(expiresAt) })),
+    })),
+  };
+}
+
+export function greetingsView(domus: readonly DomuGreetings[]): GreetingView[] {
+  return domus.map(({ domu, role, greetings }) => ({
+    domu,
+    role,
+    says: greetings.map(({ endpoint, text, error }) => ({ endpoint: formatEndpoint(endpoint), text, error })),
+  }));
+}
+
+export function trafficView({ at, domus }: { at: number; domus: readonly DomuTraffic[] }): TrafficView {
+  return { at: instant(at), domus: domus.map(({ domu, carried }) => ({ domu, carried })) };
 }

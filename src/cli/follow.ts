@@ -2,8 +2,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { messageOf } from '../lib/errors.ts';
 import type { Client } from './client.ts';
 import { failed, Failure } from './failure.ts';
-import { readEvents } from './sse.ts';
-import type { ServerEvent } from './sse.ts';
+import { readEvents } from '../lib/sse.ts';
+import type { ServerEvent } from '../lib/sse.ts';
 
 /** The daemon sends a comment every 15 s; three missed ones are a connection that is dead. */
 const SILENCE = 45_000;

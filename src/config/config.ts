@@ -1,3 +1,4 @@
+import type { Network } from '../model/address.ts';
 import type { Service } from '../model/service.ts';
 
 export interface Token {
@@ -14,6 +15,9 @@ export interface Config {
     readonly http: { readonly host: string; readonly port: number } | null;
     /** Absolute paths of PEM files. */
     readonly tls: { readonly cert: string; readonly key: string } | null;
+    /** Lower case. */
+    readonly names: readonly string[];
+    readonly trustedProxies: readonly Network[];
   };
   /** Absolute path of the store's directory. */
   readonly state: string;
@@ -29,6 +33,8 @@ export interface Config {
     readonly interval: number;
   };
   readonly tokens: readonly Token[];
+  /** Who may enrol themselves as testers, and for how long (milliseconds) at the most; null: nobody. */
+  readonly qa: { readonly enrol: number; readonly from: readonly Network[] } | null;
   /** In the file's order. */
   readonly services: readonly Service[];
 }

@@ -1,8 +1,10 @@
 import { z } from 'zod';
-import { parseAddress } from '../model/address.ts';
+import { parseAddress, parseNetwork } from '../model/address.ts';
+import type { Network } from '../model/address.ts';
 import { DEFAULT_MARK_MASK, hex, isMarkMask } from '../model/mark.ts';
 import { DOMU_NAME } from '../model/service.ts';
 import { duration, durationOrNever, list, mapping, named, oneOf, parsed, text } from './fields.ts';
+import { parseSource } from './parse-address.ts';
 import { PORT_MAX } from './parse-port.ts';
 import { interfaceName, serviceName, serviceSchema } from './service-schema.ts';
 import { needsText, show, wrongKind } from './words.ts';
@@ -54,6 +56,31 @@ const needsHost = (input: unknown, what: string): string =>
     ? `${input} needs the address to listen on; write 127.0.0.1:${input}`
     : needsText(input, what);
 
+const HOST_NAME = /^(?=.{1,253}$)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*$/;
+const hostName = named(
+  HOST_NAME,
+  'a host name',
+  'write it in lower case and without a port, such as director.example.org',
+  { description: 'A host name, in lower case' },
+);
+
+/** On this host, too: that is where most proxies are. */
+function parseProxy(text: string): Network | string {
+  const network = parseNetwork(text);
+  if (typeof network === 'string' || network.prefix > 0) return network;
+  return `${show(text)} would trust everybody's word about who they are; write the proxies' own addresses`;
+}
+
+const proxies = list(
+  parsed('an address or a network', parseProxy, {
+    description: 'An address, or a network with its host bits zero',
+    examples: ['127.0.0.1', '10.0.0.80'],
+  }),
+  'a list of addresses and networks of proxies, such as [127.0.0.1]',
+)
+  .prefault([])
+  .meta({ description: 'Proxies whose X-Forwarded-For or Forwarded header is believed' });
+
 const listen = mapping(
   {
     socket: text("the socket's path", socketFault, {
@@ -77,6 +104,10 @@ const listen = mapping(
     )
       .optional()
       .meta({ description: 'Makes http https' }),
+    names: list(hostName, 'a list of host names, such as [director.example.org]')
+      .prefault([])
+      .meta({ description: 'Names under which the page is reached, beside addresses and localhost' }),
+    trustedProxies: proxies,
   },
   'where the director listens',
 )
@@ -170,6 +201,27 @@ const token = mapping(
   'a token',
 );
 
+const qa = mapping(
+  {
+    enrol: duration(
+      { least: 60_000, most: 7 * DAY, because: 'who tests for longer is enrolled by an operator' },
+      { description: 'How long one may enrol oneself for, at the most', examples: ['8h'] },
+    ).prefault('8h'),
+    from: list(
+      parsed('an address or a network', parseSource, {
+        description: 'An address, or a network with its host bits zero',
+        examples: ['10.20.0.0/16'],
+      }),
+      'a list of addresses and networks, such as [10.20.0.0/16]',
+    )
+      .min(1, { error: 'is empty; write the networks that testers come from, or remove qa' })
+      .meta({ description: 'Who may enrol: only addresses in these networks' }),
+  },
+  'who may enrol themselves as testers',
+).meta({
+  description: 'Lets testers enrol the address that they come from, on the page; without it nobody can',
+});
+
 const shape = {
   listen,
   state: absolutePath("the state's directory", 'Directory of the embedded store').prefault(
@@ -185,6 +237,7 @@ const shape = {
   tokens: list(token, 'a list of tokens: {name, sha256}')
     .prefault([])
     .meta({ description: 'Who may change something over http' }),
+  qa: qa.optional(),
 };
 
 /** The file without its services, which are read one by one. */

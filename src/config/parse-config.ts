@@ -78,10 +78,10 @@ function assemble(
   file: string,
   read: readonly ReadService[],
 ): Config {
-  const { listen, state, uplink, iptables, mark, cpu, journal, tokens } = fields;
+  const { listen, state, uplink, iptables, mark, cpu, journal, tokens, qa } = fields;
   return {
     file,
-    listen: { socket: listen.socket, http: listen.http ?? null, tls: listen.tls ?? null },
+    listen: { ...listen, http: listen.http ?? null, tls: listen.tls ?? null },
     state,
     uplink: uplink ?? null,
     iptables,
@@ -89,6 +89,7 @@ function assemble(
     journalKeep: journal.keep,
     cpu,
     tokens,
+    qa: qa ?? null,
     services: read.flatMap(({ service }) => (service === null ? [] : [service])),
   };
 }

@@ -12,7 +12,7 @@ import type { PlacedJump } from './fake/rules.ts';
 import { setOf } from './fake/sets.ts';
 import { refusal } from './fake/state.ts';
 import type { FakeState } from './fake/state.ts';
-import type { Flow, Kernel, LinkInfo, MarkFilter, Scope, Swap, Traffic } from './kernel.ts';
+import type { Flow, Kernel, LinkInfo, LinkTraffic, MarkFilter, Scope, Swap, Traffic } from './kernel.ts';
 
 export interface FakeKernelOptions {
   readonly clock: Clock;
@@ -117,6 +117,18 @@ export class FakeKernel extends FakeHost implements Kernel {
 
   links(): Promise<LinkInfo[]> {
     return this.#answer('links', () => linkInfos(this.state));
+  }
+
+  /** Nothing crosses this kernel's links. */
+  linkTraffic(): Promise<Map<string, LinkTraffic>> {
+    const nothing = { packets: 0, bytes: 0 };
+    return this.#answer(
+      'links',
+      () =>
+        new Map(
+          linkInfos(this.state).map(({ name }) => [name, { received: nothing, sent: nothing }] as const),
+        ),
+    );
   }
 
   announce(link: string, addresses: readonly Address[]): Promise<void> {

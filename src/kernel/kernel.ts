@@ -40,6 +40,12 @@ export interface Traffic {
   readonly bytes: number;
 }
 
+/** What a link has carried since it is there, as this host sees it. */
+export interface LinkTraffic {
+  readonly received: Traffic;
+  readonly sent: Traffic;
+}
+
 export interface Swap {
   /** Microseconds from sending the one message that exchanges the banks to the kernel's answer. */
   readonly flipMicros: number;
@@ -84,6 +90,8 @@ export interface Kernel {
    */
   fingerprint(sysctls: readonly string[]): Promise<string>;
   links(): Promise<LinkInfo[]>;
+  /** By the link's name. */
+  linkTraffic(): Promise<Map<string, LinkTraffic>>;
   /** Tells the neighbours on `link` where `addresses` are now (RFC 5227 announcements, RFC 4861 section 7.2.6). */
   announce(link: string, addresses: readonly Address[]): Promise<void>;
   /** Number of flows that are not over (see Flow.closing) for each value of our part of the mark, or for one alone. */

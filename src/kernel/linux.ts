@@ -12,8 +12,9 @@ import type { Variant } from './iptables/binaries.ts';
 import { Iptables } from './iptables/iptables.ts';
 import type { WantedJump } from './iptables/parse-save.ts';
 import { TableReader } from './iptables/tables.ts';
-import type { Flow, Kernel, LinkInfo, MarkFilter, Scope, Swap, Traffic } from './kernel.ts';
+import type { Flow, Kernel, LinkInfo, LinkTraffic, MarkFilter, Scope, Swap, Traffic } from './kernel.ts';
 import { LinkClient } from './links/client.ts';
+import { linkTraffic } from './links/traffic.ts';
 import { NETLINK_NETFILTER, NETLINK_ROUTE, NetlinkConnection } from './netlink/connection.ts';
 import { ConntrackClient } from './netlink/conntrack/client.ts';
 import { rulesetGeneration } from './netlink/generation.ts';
@@ -94,6 +95,10 @@ export class LinuxKernel implements Kernel {
       const master = masterIndex === null ? null : (names.get(masterIndex) ?? null);
       return { name, index, mac, up, master, mtu };
     });
+  }
+
+  linkTraffic(): Promise<Map<string, LinkTraffic>> {
+    return linkTraffic();
   }
 
   announce(link: string, addresses: readonly Address[]): Promise<void> {

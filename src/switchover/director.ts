@@ -3,7 +3,12 @@ import type { Operation } from '../model/operation.ts';
 import type { JournalRecord, ServiceSnapshot, SwitchRecord } from '../model/records.ts';
 import type { Connections } from '../model/service.ts';
 import type { Role, Testing } from '../model/state.ts';
+import type { Greeting } from '../health/greet.ts';
+import type { Traffic } from '../kernel/kernel.ts';
 import type { Events } from '../lib/events.ts';
+
+import type { SwitchPreview } from './preview.ts';
+import type { KernelRules } from './rules.ts';
 
 /** Who asks, for the journal: a token's name, or `socket`, `signal`, `director`. */
 export interface Actor {
@@ -30,6 +35,19 @@ export interface WhoamiRow {
   readonly live: boolean;
   readonly testing: Testing;
   readonly reason: string;
+}
+
+/** What a DomU's vifs have carried since they are there; `in` is towards the DomU. */
+export interface DomuTraffic {
+  readonly domu: string;
+  /** Null where the configuration names no vif of it, or none is there. */
+  readonly carried: { readonly in: Traffic; readonly out: Traffic } | null;
+}
+
+export interface DomuGreetings {
+  readonly domu: string;
+  readonly role: Role;
+  readonly greetings: readonly Greeting[];
 }
 
 export interface PendingPlan {
@@ -66,6 +84,13 @@ export interface Director {
   ): Promise<{ snapshot: ServiceSnapshot; created: boolean }>;
   remove(name: string, actor: Actor, ifMatch?: number): Promise<void>;
   switchOver(order: SwitchOrder, actor: Actor): Promise<SwitchRecord>;
+  /** What that order would do, and what speaks against it; nothing is changed. */
+  preview(order: SwitchOrder): Promise<SwitchPreview>;
+  /** What the kernel holds of the service now. */
+  rules(name: string): Promise<KernelRules>;
+  /** What both DomUs say to who connects to the service's first TCP ports. */
+  greetings(name: string): Promise<DomuGreetings[]>;
+  traffic(name: string): Promise<{ readonly at: number; readonly domus: readonly DomuTraffic[] }>;
   /** Newest first. */
   switches(page: { limit: number; before?: string | undefined }): SwitchRecord[];
   switchById(id: string): SwitchRecord;

@@ -1,15 +1,19 @@
 import type { Config } from '../config/index.ts';
 import { parseService } from '../config/index.ts';
+import { endpointsOf } from '../health/endpoints.ts';
+import { greet } from '../health/greet.ts';
 import type { HealthMonitor } from '../health/monitor.ts';
-import type { Kernel } from '../kernel/kernel.ts';
+import type { Kernel, Traffic } from '../kernel/kernel.ts';
 import type { Clock } from '../lib/clock.ts';
 import { DirectorError, messageOf, Refusal } from '../lib/errors.ts';
 import { Events } from '../lib/events.ts';
 import { SerialQueue } from '../lib/queue.ts';
 import type { Address, Network } from '../model/address.ts';
 import { encodeMark } from '../model/mark.ts';
+import type { KernelState } from '../model/kernel-state.ts';
 import type { Drain, JournalRecord, ServiceSnapshot, SwitchRecord } from '../model/records.ts';
-import type { ServiceState, Slot, Testing } from '../model/state.ts';
+import { domuOf } from '../model/state.ts';
+import type { Role, ServiceState, Slot, Testing } from '../model/state.ts';
 import type { Reconciler } from '../reconcile/reconciler.ts';
 import { renderRestore } from '../render/restore.ts';
 import type { Store } from '../store/store.ts';
@@ -19,7 +23,16 @@ import type { Context, EngineEvents } from './context.ts';
 import { journal, publish, saveEntry, stateOf } from './context.ts';
 import { nextDeadline, passDeadlines } from './deadlines.ts';
 import { define, remove } from './define.ts';
-import type { Actor, Director, PendingPlan, Readiness, SwitchOrder, WhoamiRow } from './director.ts';
+import type {
+  Actor,
+  Director,
+  DomuGreetings,
+  DomuTraffic,
+  PendingPlan,
+  Readiness,
+  SwitchOrder,
+  WhoamiRow,
+} from './director.ts';
 import type { Counted } from './drain.ts';
 import { drainsOf } from './drain.ts';
 import { endTrial } from './end-trial.ts';
@@ -27,10 +40,14 @@ import { endStrays, leaveOld, stillOld } from './flows.ts';
 import { hold, release } from './hold.ts';
 import { load } from './load.ts';
 import { recover } from './recover.ts';
+import { preview } from './preview.ts';
+import type { SwitchPreview } from './preview.ts';
 import type { Entry } from './registry.ts';
 import { domuAt, toState } from './registry.ts';
 import { reload } from './reload.ts';
 import { ANSWERS_MS, Retention } from './retention.ts';
+import { rulesAbout } from './rules.ts';
+import type { KernelRules } from './rules.ts';
 import { mustFind, probeTargets, switchOver } from './switch-over.ts';
 import { teardown } from './teardown.ts';
 import { enrol, setTesting, unenrol } from './testers.ts';
@@ -58,6 +75,12 @@ export interface Monitored {
 
 /** How long a count of all flows is good for; one dump serves everybody who asks meanwhile. Milliseconds. */
 const FLOWS_FRESH_MS = 500;
+/** The same for a look at all rules and sets. */
+const RULES_FRESH_MS = 1000;
+/** How long what the DomUs of a service said is told again: nobody knocks there more often for it. Milliseconds. */
+const GREETINGS_FRESH_MS = 3000;
+/** So many ports of a DomU are listened to. */
+const MOST_GREETED = 3;
 
 /** The director as the API sees it: every verb that changes something, one after another. */
 export class Engine implements Director {
@@ -71,6 +94,8 @@ export class Engine implements Director {
   #started = false;
   #stopped = false;
   #counted: { at: number; flows: Promise<Counted> } | null = null;
+  #observed: { at: number; state: Promise<KernelState> } | null = null;
+  readonly #greeted = new Map<string, { at: number; domus: Promise<DomuGreetings[]> }>();
 
   constructor(parts: EngineParts) {
     this.events = new Events<EngineEvents>();
@@ -304,6 +329,53 @@ export class Engine implements Director {
     return this.#change(() => switchOver(this.#context, order, actor, probed));
   }
 
+  preview(order: SwitchOrder): Promise<SwitchPreview> {
+    this.#refuseDown();
+    return preview(this.#context, order);
+  }
+
+  async rules(name: string): Promise<KernelRules> {
+    const { service } = mustFind(this.#context, name);
+    const { clock, kernel } = this.#context;
+    if (this.#observed === null || clock.now() - this.#observed.at > RULES_FRESH_MS)
+      this.#observed = { at: clock.now(), state: kernel.observe({ links: [], sysctls: [] }) };
+    return rulesAbout(await this.#observed.state, service);
+  }
+
+  greetings(name: string): Promise<DomuGreetings[]> {
+    const entry = mustFind(this.#context, name);
+    const { clock } = this.#context;
+    const known = this.#greeted.get(name);
+    if (known !== undefined && clock.now() - known.at <= GREETINGS_FRESH_MS) return known.domus;
+    const domus = Promise.all((['primary', 'secondary'] as const).map((role) => this.#greet(entry, role)));
+    this.#greeted.set(name, { at: clock.now(), domus });
+    return domus;
+  }
+
+  async #greet(entry: Entry, role: Role): Promise<DomuGreetings> {
+    const { clock } = this.#context;
+    const domu = domuOf(toState(entry, clock.now()), role);
+    const endpoints = endpointsOf(entry.service, domu).slice(0, MOST_GREETED);
+    const greetings = await Promise.all(endpoints.map((endpoint) => greet(clock, endpoint)));
+    return { domu: domu.name, role, greetings };
+  }
+
+  async traffic(name: string): Promise<{ at: number; domus: DomuTraffic[] }> {
+    const { service } = mustFind(this.#context, name);
+    const { clock, kernel } = this.#context;
+    const links = await kernel.linkTraffic();
+    const domus = service.domus.map(({ name: domu, vifs }): DomuTraffic => {
+      const there = vifs.flatMap((vif) => links.get(vif) ?? []);
+      if (there.length === 0) return { domu, carried: null };
+      // What the host sends on a vif is what the DomU receives.
+      return {
+        domu,
+        carried: { in: sum(there.map(({ sent }) => sent)), out: sum(there.map(({ received }) => received)) },
+      };
+    });
+    return { at: clock.now(), domus };
+  }
+
   switches({ limit, before }: { limit: number; before?: string | undefined }): SwitchRecord[] {
     return this.#context.store.switches(limit, before);
   }
@@ -420,3 +492,8 @@ export class Engine implements Director {
     store.write(() => store.remember(key, clock.now(), fingerprint, answer));
   }
 }
+
+const sum = (parts: readonly Traffic[]): Traffic => ({
+  packets: parts.reduce((total, { packets }) => total + packets, 0),
+  bytes: parts.reduce((total, { bytes }) => total + bytes, 0),
+});

@@ -81,23 +81,21 @@ async function moveEverybody(
 
 function orderedEntries(context: Context, { services, to }: SwitchOrder): Entry[] {
   const entries = [...new Set(services)].map((name) => mustFind(context, name));
-  for (const { service, trial } of entries) {
-    if (trial !== null) {
-      throw new Refusal(
-        'conflict',
-        `${service.name} is on trial (switch ${trial.id}); nothing was switched`,
-        {
-          hint: `end the trial first: "director confirm ${service.name}" or "director rollback ${service.name}"`,
-        },
-      );
-    }
-    if (to === 'primary')
-      throw new Refusal(
-        'conflict',
-        `everybody is directed to ${service.name}'s primary already; nothing was switched`,
-      );
-  }
+  for (const entry of entries) refuseUnswitchable(entry, to);
   return entries;
+}
+
+export function refuseUnswitchable({ service, trial }: Entry, to: SwitchOrder['to']): void {
+  if (trial !== null) {
+    throw new Refusal('conflict', `${service.name} is on trial (switch ${trial.id}); nothing was switched`, {
+      hint: `end the trial first: "director confirm ${service.name}" or "director rollback ${service.name}"`,
+    });
+  }
+  if (to === 'primary')
+    throw new Refusal(
+      'conflict',
+      `everybody is directed to ${service.name}'s primary already; nothing was switched`,
+    );
 }
 
 export function mustFind(context: Context, name: string): Entry {
@@ -164,10 +162,7 @@ function newRecord(
   actor: Actor,
 ): SwitchRecord {
   const now = context.clock.now();
-  const defaults = strictest(entries);
-  const connections = order.hold === undefined ? (order.connections ?? defaults.connections) : 'cut';
-  const drainFor = order.drainFor === undefined ? defaults.drainFor : order.drainFor;
-  const confirmWithin = order.confirmWithin === undefined ? defaults.confirmWithin : order.confirmWithin;
+  const { connections, drainFor, confirmWithin } = termsOf(order, entries);
   checkTimes(confirmWithin);
   checkHold(order);
   return {
@@ -180,8 +175,8 @@ function newRecord(
     confirmBy: confirmWithin === null ? null : now + confirmWithin,
     endedAt: null,
     connections,
-    drainFor: connections === 'drain' ? drainFor : null,
-    drainUntil: connections === 'drain' && drainFor !== null ? now + drainFor : null,
+    drainFor,
+    drainUntil: drainFor !== null ? now + drainFor : null,
     draining: Object.fromEntries(
       entries.map(({ service, primary }): [string, Slot] => [service.name, primary]),
     ),
@@ -194,6 +189,15 @@ function newRecord(
     reason: actor.reason ?? null,
     error: 'the director ended before the flip; nobody was moved',
   };
+}
+
+/** What the order says, and where it says nothing, what its services do by default. */
+export function termsOf(order: SwitchOrder, entries: readonly Entry[]): Entry['service']['cutover'] {
+  const defaults = strictest(entries);
+  const connections = order.hold === undefined ? (order.connections ?? defaults.connections) : 'cut';
+  const drainFor = order.drainFor === undefined ? defaults.drainFor : order.drainFor;
+  const confirmWithin = order.confirmWithin === undefined ? defaults.confirmWithin : order.confirmWithin;
+  return { connections, drainFor: connections === 'drain' ? drainFor : null, confirmWithin };
 }
 
 /** Services that are switched together share one deadline: the shortest of their defaults. */
@@ -210,7 +214,7 @@ function strictest(entries: readonly Entry[]): Entry['service']['cutover'] {
   };
 }
 
-function checkHold({ hold, connections }: SwitchOrder): void {
+export function checkHold({ hold, connections }: SwitchOrder): void {
   if (hold === undefined) return;
   if (connections === 'drain') {
     throw new Refusal(
@@ -228,7 +232,7 @@ function checkHold({ hold, connections }: SwitchOrder): void {
   });
 }
 
-function checkTimes(confirmWithin: number | null): void {
+export function checkTimes(confirmWithin: number | null): void {
   if (confirmWithin === null || (confirmWithin >= 1000 && confirmWithin <= LONGEST_TIMEOUT)) return;
   throw new Refusal(
     'invalid',

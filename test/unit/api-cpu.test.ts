@@ -11,7 +11,7 @@ const off = offMeter({ clock: new HandClock() });
 const measured = { ...typicalBaseline(0), measured: true };
 
 async function asked(meter: Meter | null, method: 'GET' | 'POST', url: string) {
-  const { app, close } = await appWith(SOCKET, undefined, meter);
+  const { app, close } = await appWith(SOCKET, undefined, { meter });
   try {
     const answer = await app.inject({ method, url });
     return { status: answer.statusCode, json: answer.json<unknown>() };

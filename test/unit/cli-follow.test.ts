@@ -1,7 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { readEvents } from '../../src/cli/sse.ts';
+import { readEvents } from '../../src/lib/sse.ts';
 import type { ServiceView } from '../../src/api/contract.ts';
 import { FakeDaemon, Screen, cli, entries, picture, problem, service } from './support/cli.ts';
 

@@ -130,7 +130,14 @@ describe('a configuration that is right', () => {
   test('has defaults for everything that may be left out', () => {
     expect(configOf(parseConfig('services: {}', 'd.yaml'))).toEqual({
       file: 'd.yaml',
-      listen: { socket: '/run/dom0-director/director.sock', http: null, tls: null },
+      listen: {
+        socket: '/run/dom0-director/director.sock',
+        http: null,
+        tls: null,
+        names: [],
+        trustedProxies: [],
+      },
+      qa: null,
       state: '/var/lib/dom0-director',
       uplink: null,
       iptables: 'auto',
@@ -307,4 +314,14 @@ test("the editors' schema that is shipped is what the configuration is read with
   const options = (await resolveConfig(file)) ?? {};
   const text = await format(JSON.stringify(configSchema()), { ...options, parser: 'json' });
   await expect(text).toMatchFileSnapshot(file.pathname);
+});
+
+test('who may enrol themselves, proxies on this host, and names of the page', () => {
+  const text = 'listen: {names: [dom0], trustedProxies: [127.0.0.1, "::1"]}\nqa: {from: [10.20.0.0/16]}';
+  const { listen, qa } = configOf(parseConfig(text, 'd.yaml'));
+  expect(listen).toMatchObject({
+    names: ['dom0'],
+    trustedProxies: [{ address: '127.0.0.1' }, { address: '::1' }],
+  });
+  expect(qa).toEqual({ enrol: 28_800_000, from: [{ family: 4, address: '10.20.0.0', prefix: 16 }] });
 });

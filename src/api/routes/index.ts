@@ -5,8 +5,12 @@ import { daemonRoutes } from './daemon.ts';
 import { eventRoutes } from './events.ts';
 import { holdRoutes } from './holds.ts';
 import { journalRoutes } from './journal.ts';
+import { lookRoutes } from './look.ts';
+import { pageRoutes } from './page.ts';
 import { planRoutes } from './plan.ts';
+import { selfTestingRoutes } from './self-testing.ts';
 import { serviceRoutes } from './services.ts';
+import { sessionRoutes } from './session.ts';
 import { stateRoutes } from './state.ts';
 import { switchRoutes } from './switches.ts';
 import { testerRoutes } from './testers.ts';
@@ -20,6 +24,9 @@ export function addRoutes(app: App, api: Api): void {
   testerRoutes(app, api);
   testingRoutes(app, api);
   whoamiRoutes(app, api);
+  selfTestingRoutes(app, api);
+  sessionRoutes(app, api);
+  lookRoutes(app, api);
   planRoutes(app, api);
   cpuRoutes(app, api);
   journalRoutes(app, api);
@@ -27,4 +34,5 @@ export function addRoutes(app: App, api: Api): void {
   eventRoutes(app, api);
   stateRoutes(app, api);
   daemonRoutes(app, api);
+  pageRoutes(app, api);
 }

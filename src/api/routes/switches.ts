@@ -1,18 +1,28 @@
 import { z } from 'zod';
 import { json, problems } from '../answers.ts';
 import type { Api, App } from '../context.ts';
-import { endRequest, switchRequest, switchView as switchSchema } from '../contract.ts';
+import {
+  connections,
+  duration,
+  endRequest,
+  previewView as previewSchema,
+  role,
+  serviceName,
+  switchRequest,
+  switchView as switchSchema,
+} from '../contract.ts';
 import { boundedOrNever, keptDuration, keptOrNever } from '../durations.ts';
 import { actorOf } from '../names.ts';
 import { once, switchLocation } from '../once.ts';
 import { limit, linkNext } from '../paging.ts';
-import { switchView } from '../views.ts';
+import { previewView, switchView } from '../views.ts';
 
 const tags = ['switches'];
 const idParams = z.object({ id: z.string().meta({ description: "A switch's id" }) });
 
 export function switchRoutes(app: App, api: Api): void {
   postSwitch(app, api);
+  getPreview(app, api);
   listSwitches(app, api);
   getSwitch(app, api);
   postEnd(app, api, 'confirm', 'Keep it: the roles are exchanged, and testing is closed');
@@ -36,14 +46,52 @@ function postSwitch(app: App, api: Api): void {
     (request, reply) =>
       once(api, request, reply, async () => {
         const { drainFor, confirmWithin, hold, reason, ...order } = request.body;
-        const times = {
-          drainFor: boundedOrNever(drainFor, 'drainFor'),
-          confirmWithin: keptOrNever(confirmWithin, 'confirmWithin'),
-          hold: hold === undefined ? undefined : keptDuration(hold, 'hold'),
-        };
+        const times = timesOf({ drainFor, confirmWithin, hold });
         const record = await api.director.switchOver({ ...order, ...times }, actorOf(request, reason));
         return { status: 201, body: switchView(record), location: switchLocation(record.id) };
       }),
+  );
+}
+
+interface Times {
+  readonly drainFor?: string | undefined;
+  readonly confirmWithin?: string | undefined;
+  readonly hold?: string | undefined;
+}
+
+const timesOf = ({ drainFor, confirmWithin, hold }: Times) => ({
+  drainFor: boundedOrNever(drainFor, 'drainFor'),
+  confirmWithin: keptOrNever(confirmWithin, 'confirmWithin'),
+  hold: hold === undefined ? undefined : keptDuration(hold, 'hold'),
+});
+
+const durationOrNever = z.union([duration, z.literal('never')]);
+const previewQuery = z.object({
+  services: z
+    .string()
+    .transform((text) => text.split(','))
+    .pipe(z.array(serviceName).min(1).max(1000))
+    .meta({ description: 'Names, with commas between', example: 'mail,ldap' }),
+  to: role.default('secondary'),
+  connections: connections.optional(),
+  drainFor: durationOrNever.optional(),
+  confirmWithin: durationOrNever.optional(),
+  hold: duration.optional(),
+});
+
+function getPreview(app: App, { director }: Api): void {
+  app.get(
+    '/v1/switches/preview',
+    {
+      schema: {
+        tags,
+        summary: 'What a switch would do, and what speaks against it; nothing is changed',
+        querystring: previewQuery,
+        response: { 200: json('As things are now', previewSchema), ...problems(400, 404, 500, 503) },
+      },
+    },
+    async ({ query: { drainFor, confirmWithin, hold, ...order } }) =>
+      previewView(await director.preview({ ...order, ...timesOf({ drainFor, confirmWithin, hold }) })),
   );
 }
 

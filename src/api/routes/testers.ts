@@ -119,7 +119,7 @@ async function knownTester(director: Api['director'], name: string, source: Netw
   return tester;
 }
 
-function findTester({ state }: ServiceSnapshot, source: Network): Tester | undefined {
+export function findTester({ state }: ServiceSnapshot, source: Network): Tester | undefined {
   return state.testers.find((tester) => formatSource(tester.source) === formatSource(source));
 }
 
@@ -134,7 +134,7 @@ function networkOf(text: string): Network {
 }
 
 /** Held to the same rules as the file: who enrols everybody has moved everybody, and nothing moves them back. */
-function enrollable(text: string): Network {
+export function enrollable(text: string): Network {
   const network = networkOf(text);
   const wrong = parseSource(text);
   if (typeof wrong !== 'string') return network;

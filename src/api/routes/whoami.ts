@@ -1,14 +1,14 @@
-import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { Refusal } from '../../lib/errors.ts';
 import { parseAddress } from '../../model/address.ts';
 import type { Address } from '../../model/address.ts';
 import { json, problems } from '../answers.ts';
+import { callerOf } from '../caller.ts';
 import type { Api, App } from '../context.ts';
 import { whoamiView as whoamiSchema } from '../contract.ts';
 import { whoamiView } from '../views.ts';
 
-export function whoamiRoutes(app: App, { director, access }: Api): void {
+export function whoamiRoutes(app: App, { director, access, trustedProxies }: Api): void {
   app.get(
     '/v1/whoami',
     {
@@ -26,17 +26,11 @@ export function whoamiRoutes(app: App, { director, access }: Api): void {
     },
     (request, reply) => {
       const asked = request.query.source;
-      const caller = access.via === 'tcp' ? callerOf(request) : null;
-      const source = asked === undefined ? caller : addressOf(asked);
+      const caller = access.via === 'tcp' ? callerOf(request, trustedProxies) : null;
+      const source = asked === undefined ? (caller?.peer ?? null) : addressOf(asked);
       void reply.send(whoamiView(source?.text ?? null, director.whoami(source)));
     },
   );
-}
-
-/** A socket for both families writes IPv4 as `::ffff:192.0.2.1`; a link-local address has its zone after `%`. */
-function callerOf({ ip }: FastifyRequest): Address | null {
-  const address = parseAddress(ip.replace(/^::ffff:(?=\d+\.)/i, '').replace(/%.*$/, ''));
-  return typeof address === 'string' ? null : address;
 }
 
 function addressOf(text: string): Address {

@@ -3,7 +3,12 @@ import type { HostLoad } from '../../../src/capacity/host-load.ts';
 import type { Access, App, Logger } from '../../../src/api/context.ts';
 import { EventStreams } from '../../../src/api/event-streams.ts';
 import type { Meter } from '../../../src/meter/report.ts';
+import { FlowHistory } from '../../../src/api/flow-history.ts';
+import type { PageFiles } from '../../../src/api/page-files.ts';
+import { SelfEnrolment } from '../../../src/api/self-enrolment.ts';
+import type { SelfEnrolmentRules } from '../../../src/api/self-enrolment.ts';
 import { Turns } from '../../../src/api/turns.ts';
+import type { Network } from '../../../src/model/address.ts';
 import { DirectorDouble } from './director-double.ts';
 
 export interface LogLine {
@@ -31,11 +36,18 @@ export const hostLoad = (ms: number): Promise<HostLoad> =>
 
 export const SOCKET: Access = { via: 'socket' };
 
+export interface Extras {
+  readonly qa?: SelfEnrolmentRules;
+  readonly trustedProxies?: readonly Network[];
+  readonly page?: PageFiles;
+  readonly meter?: Meter | null;
+}
+
 /** The app with a double behind it; close() ends what it holds. */
 export async function appWith(
   access: Access = SOCKET,
   director = new DirectorDouble('mail', 'ldap'),
-  meter: Meter | null = null,
+  { qa, trustedProxies = [], page, meter = null }: Extras = {},
 ): Promise<{
   app: App;
   director: DirectorDouble;
@@ -45,18 +57,12 @@ export async function appWith(
   const log = memoryLog();
   const streams = new EventStreams(director);
   const metrics = () => Promise.resolve({ contentType: 'text/plain; version=0.0.4', body: 'up 1\n' });
+  const history = new FlowHistory(director, () => false);
+  const selfEnrolment = new SelfEnrolment(() => qa ?? null);
+  const shared = { director, metrics, log, version: '1.2.3', access, streams, history, selfEnrolment };
+  const host = { load: hostLoad, meter: () => meter };
   const app = await buildApp(
-    {
-      director,
-      metrics,
-      load: hostLoad,
-      meter: () => meter,
-      log,
-      version: '1.2.3',
-      access,
-      turns: new Turns(),
-      streams,
-    },
+    { ...shared, ...host, trustedProxies, turns: new Turns(), page: page ?? null },
     null,
   );
   return {
@@ -65,6 +71,7 @@ export async function appWith(
     log,
     close: async () => {
       streams.close();
+      history.close();
       await app.close();
     },
   };

@@ -9,11 +9,15 @@ import type {
   Actor,
   Director,
   DirectorEvents,
+  DomuGreetings,
+  DomuTraffic,
   PendingPlan,
   Readiness,
   SwitchOrder,
   WhoamiRow,
 } from '../../../src/switchover/director.ts';
+import type { SwitchPreview } from '../../../src/switchover/preview.ts';
+import type { KernelRules } from '../../../src/switchover/rules.ts';
 
 export const NOW = Date.UTC(2026, 0, 2, 3, 4, 5);
 
@@ -272,6 +276,40 @@ export class DirectorDouble implements Director {
       testing: state.testing,
       reason,
     }));
+  }
+
+  preview({ services, connections = 'drain', hold }: SwitchOrder): Promise<SwitchPreview> {
+    const rows = services.map((name) => {
+      const { state, health, flows } = this.#known(name);
+      return {
+        service: name,
+        from: state.slots.a.name,
+        target: state.slots.b.name,
+        health: health.b,
+        tcp: flows.a,
+        udp: 2,
+        targetFlows: flows.b,
+      };
+    });
+    const terms = { connections, drainFor: null, confirmWithin: 600_000, hold: hold ?? null };
+    return Promise.resolve({ ...terms, services: rows, refusals: [] });
+  }
+
+  rules(name: string): Promise<KernelRules> {
+    this.#known(name);
+    const rules = [{ family: 4 as const, table: 'nat', rule: `-A DIR-${name} -g DIR-${name}.a` }];
+    return Promise.resolve({ rules, sets: [] });
+  }
+
+  async greetings(name: string): Promise<DomuGreetings[]> {
+    const { state } = await this.service(name);
+    const greetings = [{ endpoint: { host: '10.50.0.2', port: 25 }, text: '220 mail', error: null }];
+    return [{ domu: state.slots.a.name, role: 'primary', greetings }];
+  }
+
+  async traffic(name: string): Promise<{ at: number; domus: DomuTraffic[] }> {
+    const { state } = await this.service(name);
+    return { at: NOW, domus: [{ domu: state.slots.a.name, carried: null }] };
   }
 
   plan = (): Promise<PendingPlan> => Promise.resolve(this.pending);

@@ -1,0 +1,59 @@
+import type { JSX } from 'preact';
+import type { DomuView, ServiceView } from '../../api/contract.ts';
+import type { Rates } from '../state/rates.ts';
+import { bits, number } from '../state/words.ts';
+import { Greetings } from './greetings.tsx';
+import { Health } from './status.tsx';
+
+export function DomuCards({ service, rates }: { service: ServiceView; rates: Rates }): JSX.Element {
+  return (
+    <section class="card domus" aria-labelledby="domus-title">
+      <h2 id="domus-title">The two DomUs</h2>
+      <div class="domu-pair">
+        <Domu domu={service.primary} role="primary" live={service.live === 'primary'} rates={rates} />
+        <Domu domu={service.secondary} role="secondary" live={service.live === 'secondary'} rates={rates} />
+      </div>
+      <Greetings name={service.name} />
+    </section>
+  );
+}
+
+interface Props {
+  readonly domu: DomuView;
+  readonly role: string;
+  readonly live: boolean;
+  readonly rates: Rates;
+}
+
+function Domu({ domu, role, live, rates }: Props): JSX.Element {
+  const rate = rates.get(domu.domu);
+  return (
+    <div class={`domu-card ${live ? 'is-live' : 'is-dark'}`}>
+      <h3>
+        {domu.domu}
+        <span class="role">{live ? 'live' : 'dark'}</span>
+      </h3>
+      <dl>
+        <dt>Role</dt>
+        <dd>{role}</dd>
+        <dt>Health</dt>
+        <dd>
+          <Health health={domu.health} reason={domu.healthReason} />
+          {domu.healthReason === null ? null : <span class="sub">{domu.healthReason}</span>}
+        </dd>
+        <dt>Flows</dt>
+        <dd>{number(domu.flows)}</dd>
+        <dt>Traffic</dt>
+        <dd>
+          {rate == null
+            ? rate === null
+              ? 'no vif is configured'
+              : '…'
+            : `${bits(rate.inBytes)} in, ${bits(rate.outBytes)} out`}
+        </dd>
+        <dt>Addresses</dt>
+        <dd class="mono">{domu.addresses.join(' ')}</dd>
+      </dl>
+    </div>
+  );
+}

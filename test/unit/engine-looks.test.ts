@@ -1,0 +1,97 @@
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { DEFAULT_MARK_MASK, encodeMark } from '../../src/model/mark.ts';
+import type { Protocol } from '../../src/model/service.ts';
+import { parseTraffic } from '../../src/kernel/links/traffic.ts';
+import { ACTOR, Bench, CUSTOMER } from './support/engine-bench.ts';
+
+let bench: Bench;
+beforeEach(async () => {
+  bench = await Bench.open();
+});
+afterEach(() => bench.close());
+
+function flow(protocol: Protocol, id: number): void {
+  bench.kernel.addFlow({
+    family: 4,
+    protocol,
+    from: { family: 4, text: CUSTOMER },
+    to: { family: 4, text: '192.0.2.25' },
+    fromPort: 40_000 + id,
+    toPort: 25,
+    answeredBy: { family: 4, text: '10.25.0.2' },
+    answeredPort: 25,
+    mark: encodeMark({ id: 1, slot: 'a', protocol }, DEFAULT_MARK_MASK),
+    id,
+    closing: false,
+  });
+}
+
+test('a preview tells who goes where, what becomes of each flow, and changes nothing', async () => {
+  flow('tcp', 1);
+  flow('tcp', 2);
+  flow('udp', 3);
+  const [before, kernel] = [await bench.state(), bench.kernel.dump()];
+  const seen = await bench.engine.preview({ services: ['mail'], to: 'secondary', confirmWithin: 60_000 });
+  expect(seen).toMatchObject({
+    connections: 'drain',
+    confirmWithin: 60_000,
+    hold: null,
+    services: [{ service: 'mail', from: 'mail-a', target: 'mail-b', tcp: 2, udp: 1 }],
+    refusals: [],
+  });
+  expect(await bench.state()).toEqual(before);
+  expect(bench.kernel.dump()).toBe(kernel);
+});
+
+test('what the switch then does is what its preview said', async () => {
+  flow('tcp', 1);
+  flow('udp', 2);
+  const order = { services: ['mail', 'ldap'], to: 'secondary', connections: 'cut' } as const;
+  const { services, connections, drainFor } = await bench.engine.preview(order);
+  const record = await bench.engine.switchOver(order, ACTOR);
+  expect(record).toMatchObject({
+    connections,
+    drainFor,
+    cut: services[0]?.tcp,
+    udpFlushed: services[0]?.udp,
+  });
+});
+
+test('all that speaks against a switch is told at once, and what could be forced is told from what could not', async () => {
+  await bench.engine.switchOver({ services: ['ldap'], to: 'secondary' }, ACTOR);
+  bench.sick.add('10.25.0.3');
+  for (let n = 0; n < 4; n++) await bench.pass(6000);
+  const order = { services: ['mail', 'ldap'], to: 'secondary', hold: 1000, connections: 'drain' } as const;
+  const { refusals } = await bench.engine.preview(order);
+  expect(refusals.map(({ service, forceable }) => [service, forceable])).toEqual([
+    ['mail', true],
+    ['ldap', false],
+    [null, false],
+  ]);
+});
+
+test("a service's rules are its own, and not those of one whose name begins alike", async () => {
+  const { rules, sets } = await bench.engine.rules('mail');
+  const text = rules.map(({ rule }) => rule).join('\n');
+  expect(text).toContain('-A DIR-mail -g DIR-mail.a');
+  expect(text).not.toMatch(/DIR-ldap/);
+  expect(rules.every(({ rule }) => rule.startsWith('-A DIR-'))).toBe(true);
+  await bench.engine.switchOver({ services: ['mail'], to: 'secondary' }, ACTOR);
+  await bench.pass(2000);
+  const after = await bench.engine.rules('mail');
+  expect(after.sets.find(({ name }) => name === 'dir-trial')?.elements.length).toBeGreaterThan(0);
+  expect(sets.find(({ name }) => name === 'dir-trial')).toBeUndefined();
+});
+
+test('/proc/net/dev is read by its columns, also where a number follows the name at once', () => {
+  const text = [
+    'Inter-|   Receive                                                |  Transmit',
+    ' face |bytes    packets errs drop fifo frame compressed multicast|bytes    packets errs drop fifo colls carrier compressed',
+    '    lo:       1       2    0    0    0     0          0         0        3       4    0    0    0     0       0          0',
+    'vif1.0:123456789 77 0 0 0 0 0 0 987654321 88 0 0 0 0 0 0',
+  ].join('\n');
+  expect([...parseTraffic(text)]).toEqual([
+    ['lo', { received: { bytes: 1, packets: 2 }, sent: { bytes: 3, packets: 4 } }],
+    ['vif1.0', { received: { bytes: 123456789, packets: 77 }, sent: { bytes: 987654321, packets: 88 } }],
+  ]);
+});
