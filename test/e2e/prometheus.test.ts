@@ -23,7 +23,12 @@ const OF_METER = /dom0_director_(routing|vif|meter|netback|softirq|softnet)_/;
 /** Grafana's variables as one would choose them in the lab. */
 function chosen(expr: string): string {
   const instance = OF_METER.test(expr) ? METER_ADDRESS : DIRECTOR_ADDRESS;
-  const values = { $job: 'dom0-director', $instance: instance, $service: 'mail|ldap', $__rate_interval: '5s' };
+  const values = {
+    $job: 'dom0-director',
+    $instance: instance,
+    $service: 'mail|ldap',
+    $__rate_interval: '5s',
+  };
   const text = Object.entries(values).reduce((all, [name, value]) => all.replaceAll(name, value), expr);
   // No switch fails in the lab; what marks one is the same for all kinds.
   return text.replace('kind="fail"', 'kind="switch"');
