@@ -25,7 +25,7 @@ export const service: Dashboard = {
     mark('fail', 'failed', 'red'),
     mark('hold', 'held', 'purple'),
     mark('release', 'released', 'purple'),
-    mark('drained', 'old connections cut', 'yellow'),
+    mark('drained', 'old ones cut', 'yellow'),
   ],
   rows: [
     {

@@ -15,7 +15,7 @@ const DURING_TRIALS_MS = 1000;
 /** The kernel ends a trial on its own clock, in whole seconds: around its deadline nobody can say who is dark. */
 const UNSURE_MS = 3000;
 /** Services whose connections are looked at one by one at a time: each is a walk through the host's conntrack table. */
-const WALKS = 16;
+const WALKS = 4;
 
 /** What was seen of a service's dark DomU. */
 interface Known {

@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import type { Kernel } from '../kernel/kernel.ts';
 import { readSysctl } from '../kernel/sysctl.ts';
 import type { Clock } from '../lib/clock.ts';
@@ -55,10 +56,22 @@ export function snapshotter({ engine, kernel, clock, meter }: Sources): () => Pr
       ready: engine.readiness().ready,
       writable: monitored.writable,
       conntrack: conntrackOf(),
-      services: services.map((snapshot) => serviceMetrics(snapshot, seen)),
+      services: await inTurns(services, (snapshot) => serviceMetrics(snapshot, seen)),
       cpu: meter()?.report() ?? null,
     };
   };
+}
+
+/** So many services at a time, then others have their turn. */
+const AT_A_TIME = 100;
+
+async function inTurns<From, To>(items: readonly From[], make: (item: From) => To): Promise<To[]> {
+  const made: To[] = [];
+  for (const item of items) {
+    made.push(make(item));
+    if (made.length % AT_A_TIME === 0) await setImmediate();
+  }
+  return made;
 }
 
 type AllCounters = Readonly<Record<Counter, Counters>>;
