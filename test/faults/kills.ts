@@ -261,8 +261,10 @@ export class Killer {
     this.#fault(text);
   }
 
+  /** Told at once, too: a long run may be ended before it can tell. */
   #fault(text: string): void {
     this.tally.faults.push(`${this.#what}: ${text}`);
+    process.stderr.write(`${this.#what}: ${text}\n`);
   }
 }
 
