@@ -58,6 +58,6 @@ const WORDS: Readonly<Record<string, string>> = {
   ETIMEDOUT: 'connection timed out',
 };
 
-function describe(error: NodeJS.ErrnoException): string {
+export function describe(error: NodeJS.ErrnoException): string {
   return WORDS[error.code ?? ''] ?? error.message;
 }

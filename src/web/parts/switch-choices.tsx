@@ -21,6 +21,13 @@ const DRAINS = ['1m', '5m', '15m', '1h', '8h'];
 const UNITS: Readonly<Record<string, number>> = { s: 1000, m: 60_000, h: 3_600_000 };
 const spanOf = (text: string): string => span(Number.parseInt(text, 10) * (UNITS[text.at(-1) ?? ''] ?? 0));
 
+const short = (text: string): string =>
+  text
+    .replace(/ days?/, ' d')
+    .replace(/ hours?/, ' h')
+    .replace(/ minutes?/, ' min')
+    .replace(/ seconds?/, ' s');
+
 /** What the configuration comes to is known for as long as nothing else is chosen. */
 function asConfigured(
   chosen: string | undefined,
@@ -28,7 +35,7 @@ function asConfigured(
   none: string,
 ): string {
   if (chosen !== undefined || configured === undefined) return 'as configured';
-  return `as configured: ${configured === null ? none : span(configured)}`;
+  return `as configured: ${configured === null ? none : short(span(configured))}`;
 }
 
 export function SwitchChoices({ choices, set, preview }: Props): JSX.Element {

@@ -82,10 +82,16 @@ function Facts({ trial, views }: { trial: SwitchView; views: readonly ServiceVie
         </li>
       )}
       <li>
-        <strong>{plural(draining, 'flow')}</strong> still on {old}
-        {trial.connections === 'drain' && trial.drainUntil !== null
-          ? `, ended at ${clock(trial.drainUntil)}`
-          : ''}
+        {draining === 0 ? (
+          `nothing is left on ${old}`
+        ) : (
+          <>
+            <strong>{plural(draining, 'flow')}</strong> still on {old}
+            {trial.connections === 'drain' && trial.drainUntil !== null
+              ? `, cut at ${clock(trial.drainUntil)}`
+              : ''}
+          </>
+        )}
       </li>
       {trial.flows.cut > 0 ? <li>{plural(trial.flows.cut, 'connection')} ended</li> : null}
       {trial.flows.udpFlushed > 0 ? <li>{number(trial.flows.udpFlushed)} UDP moved</li> : null}

@@ -75,6 +75,7 @@ export function micros(value: number): string {
 /** Who did it: a token's name, or one of the director's own words for those who have none. */
 export function who(by: string): string {
   if (by === 'socket') return 'somebody on the host';
+  if (by.startsWith('qa ')) return 'QA';
   return by === 'signal' ? 'a signal on the host' : by;
 }
 

@@ -51,6 +51,19 @@ export function bridgePromises(host: () => Host): void {
       expect((await see(kernel)).bridges).toMatchObject([{ members: [] }]);
     });
 
+    it('and their links tell what they have carried, each under its name', async () => {
+      const { kernel, addLink } = host();
+      await addLink('vif1.0');
+      await apply(kernel, BRIDGE);
+      const traffic = await kernel.linkTraffic();
+      expect(traffic.get('vif1.0')).toEqual({
+        received: { packets: expect.any(Number) as number, bytes: expect.any(Number) as number },
+        sent: { packets: expect.any(Number) as number, bytes: expect.any(Number) as number },
+      });
+      expect(traffic.has('br-mail')).toBe(true);
+      expect(traffic.has('vif9.0')).toBe(false);
+    });
+
     it('do not take a link from another bridge when it is to leave this one', async () => {
       const { kernel, addLink } = host();
       await addLink('vif1.0');

@@ -77,23 +77,34 @@ function paeth(left: number, up: number, corner: number): number {
   return b <= c ? up : corner;
 }
 
+/** So alike are the shades at the edges of letters that one of them stands for the others. */
+const ALIKE = 260;
+
+/** The frequent ones, each unlike those before it: a button's colour is not to lose against the edges of letters. */
 function coloursOf(pixels: Uint32Array): number[] {
   const counts = new Map<number, number>();
   for (const pixel of pixels) counts.set(pixel, (counts.get(pixel) ?? 0) + 1);
-  return [...counts]
-    .toSorted((a, b) => b[1] - a[1])
-    .slice(0, MOST_COLOURS)
-    .map(([colour]) => colour);
+  const frequent = [...counts].toSorted((a, b) => b[1] - a[1]).map(([colour]) => colour);
+  const chosen: number[] = frequent.slice(0, MOST_COLOURS / 8);
+  for (const colour of frequent) {
+    if (chosen.length === MOST_COLOURS) break;
+    if (chosen.every((other) => distance(other, colour) > ALIKE)) chosen.push(colour);
+  }
+  return chosen;
+}
+
+function distance(a: number, b: number): number {
+  const red = (a >> 16) - (b >> 16);
+  const green = ((a >> 8) & 255) - ((b >> 8) & 255);
+  const blue = (a & 255) - (b & 255);
+  return 2 * red * red + 4 * green * green + 3 * blue * blue;
 }
 
 function closest(colours: readonly number[], colour: number): number {
   let [best, least] = [0, Infinity];
   for (const [index, other] of colours.entries()) {
-    const red = (other >> 16) - (colour >> 16);
-    const green = ((other >> 8) & 255) - ((colour >> 8) & 255);
-    const blue = (other & 255) - (colour & 255);
-    const distance = 2 * red * red + 4 * green * green + 3 * blue * blue;
-    if (distance < least) [best, least] = [index, distance];
+    const far = distance(other, colour);
+    if (far < least) [best, least] = [index, far];
   }
   return best;
 }
