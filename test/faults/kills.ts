@@ -71,9 +71,7 @@ export class Killer {
   /** One kill at `moment` of the operation; with `again` a second one at that moment of the start that follows. */
   async strike(operation: Operation, moment: Moment, again?: Moment): Promise<Struck> {
     this.#what = `${operation.name}, killed at ${momentText(moment)}${again === undefined ? '' : `, then in the start at ${momentText(again)}`}`;
-    await bringAbout(this.#directed, operation.situation);
-    await operation.begin?.(this.#directed);
-    const window = await this.#open();
+    const window = await this.#begin(operation);
     const { acknowledged, ...struck } = await this.#kill(operation, moment);
     if (again !== undefined) await this.#startAndKill(again, operation.name);
     if (operation.name === 'expiry') await this.#backByItself(window.before);
@@ -88,6 +86,17 @@ export class Killer {
     } catch (error) {
       const hint = error instanceof DirectorError ? error.hint : '';
       throw new Error(`${this.#what}: ${messageOf(error)}\n${hint ?? ''}`, { cause: error });
+    }
+  }
+
+  /** On a slow machine a short trial may be over before anybody has looked: then once more. */
+  async #begin(operation: Operation): Promise<Window> {
+    for (let tries = 1; ; tries++) {
+      await bringAbout(this.#directed, operation.situation);
+      await operation.begin?.(this.#directed);
+      const window = await this.#open();
+      const begun = operation.begin === undefined || window.before['mail']?.live === 'secondary';
+      if (begun || tries === 5) return window;
     }
   }
 

@@ -144,7 +144,7 @@ const without = (before: Picture): Picture =>
 const leased = `${ENROLLED} leased`;
 const enrol = call('PUT', `/v1/services/mail/testers/${ENROLLED}`, { expiresIn: '8h' });
 
-const EXPIRES = 1500;
+const EXPIRES = 2500;
 
 /** A trial that nobody confirms; its deadline comes by itself, and whoever looks sees it end. */
 const EXPIRY: Operation = {
