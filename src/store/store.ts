@@ -1,3 +1,4 @@
+import type { Statement } from 'better-sqlite3';
 import { messageOf, Refusal } from '../lib/errors.ts';
 import type { JournalRecord, SwitchRecord } from '../model/records.ts';
 import type { Slot, Testing } from '../model/state.ts';
@@ -50,6 +51,7 @@ interface Row {
 /** The durable state: each method is one transaction, on the disk when it returns. `write` makes one of several. */
 export class Store {
   readonly #db: Db;
+  readonly #statements = new Map<string, Statement<unknown[], Row>>();
 
   private constructor(db: Db) {
     this.#db = db;
@@ -77,11 +79,19 @@ export class Store {
   }
 
   #all(sql: string, ...values: unknown[]): Row[] {
-    return this.#db.prepare<unknown[], Row>(sql).all(...values);
+    return this.#statement(sql).all(...values);
   }
 
   #run(sql: string, ...values: unknown[]): number {
-    return Number(this.#db.prepare(sql).run(...values).lastInsertRowid);
+    return Number(this.#statement(sql).run(...values).lastInsertRowid);
+  }
+
+  #statement(sql: string): Statement<unknown[], Row> {
+    const known = this.#statements.get(sql);
+    if (known !== undefined) return known;
+    const statement = this.#db.prepare<unknown[], Row>(sql);
+    this.#statements.set(sql, statement);
+    return statement;
   }
 
   services(): ServiceRow[] {

@@ -18,9 +18,13 @@ import { list } from './switch-over.ts';
  * list tells what had happened: the exchange is one message, so it names all of a switch's services or none.
  * Nothing is written to the kernel here but a confirm that was decided; the reconcile that follows does the rest.
  */
-export async function recover(context: Context, observed: KernelState): Promise<readonly Left[]> {
+export async function recover(context: Context): Promise<readonly Left[]> {
   const left: Left[] = [];
-  for (const intent of context.store.intents()) await recoverIntent({ context, observed, left }, intent);
+  const intents = context.store.intents();
+  if (intents.length > 0) {
+    const observed = await context.kernel.observe({ links: [], sysctls: [] });
+    for (const intent of intents) await recoverIntent({ context, observed, left }, intent);
+  }
   for (const record of context.store.trials()) left.push(...expireMissed(context, record));
   return left;
 }
