@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { KernelError, messageOf } from '../lib/errors.ts';
 import { FAMILIES } from '../model/address.ts';
 import type { Iptables } from './iptables/iptables.ts';
+import type { TableReader } from './iptables/tables.ts';
 import type { ConntrackClient } from './netlink/conntrack/client.ts';
 import type { IpsetClient } from './netlink/ipset/client.ts';
 import { run } from './run.ts';
@@ -13,16 +14,17 @@ const NO_FLOW = { value: 0xffff_ffff, mask: 0xffff_ffff };
 
 interface Parts {
   readonly iptables: Iptables;
+  readonly tables: TableReader;
   readonly ipset: IpsetClient;
   readonly conntrack: ConntrackClient;
 }
 
 /** What this host lacks to be directed: a sentence each, with how to get it. Changes nothing. */
-export async function missingParts({ iptables, ipset, conntrack }: Parts): Promise<string[]> {
+export async function missingParts({ iptables, tables, ipset, conntrack }: Parts): Promise<string[]> {
   const rights = await missingRights();
   if (rights.length > 0) return rights;
   const found = await Promise.all([
-    ...FAMILIES.map((family) => missingIptables(iptables, family)),
+    ...FAMILIES.map((family) => missingIptables(iptables, tables, family)),
     tried(
       () => ipset.get('dir-trial', 0),
       'the kernel keeps no IP sets',
@@ -50,11 +52,15 @@ async function missingRights(): Promise<string[]> {
     .map(([name]) => `the director may not change the network: run it as root, or give it ${name}`);
 }
 
-/** A save that works proves tool, kernel and rights; a restore of nothing proves the other tool, and changes nothing. */
-async function missingIptables(iptables: Iptables, family: 4 | 6): Promise<string | null> {
+/** Tables that can be read prove tool, kernel and rights; a restore of nothing proves the other tool, and changes nothing. */
+async function missingIptables(
+  iptables: Iptables,
+  tables: TableReader,
+  family: 4 | 6,
+): Promise<string | null> {
   for (const tool of ['save', 'restore'] as const) {
     const name = iptables.binary(family, tool);
-    const trial = tool === 'save' ? iptables.save(family) : iptables.restore(family, '');
+    const trial = tool === 'save' ? tables.check(family) : iptables.restore(family, '');
     const missing = await tried(() => trial, `${name} does not work`, 'apt-get install iptables');
     if (missing !== null) return missing;
   }

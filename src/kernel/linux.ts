@@ -133,7 +133,12 @@ export class LinuxKernel implements Kernel {
   }
 
   missing(): Promise<string[]> {
-    return missingParts({ iptables: this.#iptables, ipset: this.#ipset, conntrack: this.#conntrack });
+    return missingParts({
+      iptables: this.#iptables,
+      tables: this.#tables,
+      ipset: this.#ipset,
+      conntrack: this.#conntrack,
+    });
   }
 
   async close(): Promise<void> {

@@ -1,3 +1,4 @@
+import { groupBy } from '../lib/group.ts';
 import type { BridgeState, KernelState, LinkAddress, SetState } from '../model/kernel-state.ts';
 import type { SetType } from '../model/kernel-state.ts';
 import type { Family } from '../model/address.ts';
@@ -48,15 +49,17 @@ function bridgesIn(
   inScope: ReadonlySet<string>,
   hairpin: boolean,
 ): BridgeState[] {
+  const members = groupBy(
+    links.filter((link) => link.masterIndex !== null && (link.hairpin || !hairpin)),
+    ({ masterIndex }) => masterIndex,
+  );
   return links
     .filter((link) => link.kind === 'bridge' && (inScope.has(link.name) || isOurBridge(link)))
     .map((bridge) => ({
       name: bridge.name,
       ours: isOurBridge(bridge),
       up: bridge.up,
-      members: links
-        .filter((link) => link.masterIndex === bridge.index && (link.hairpin || !hairpin))
-        .map(({ name }) => name),
+      members: (members.get(bridge.index) ?? []).map(({ name }) => name),
     }));
 }
 

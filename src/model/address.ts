@@ -37,11 +37,8 @@ export function parseAddress(text: string): Address | string {
 function parseAddress6(text: string): Address | string {
   if (text.includes('%') || text.includes('/') || !Address6.isValid(text))
     return `"${text}" is not an IPv6 address`;
-  return { family: 6, text: canonical6(new Address6(text)) };
-}
-
-function canonical6(address: Address6): string {
-  return address.correctForm();
+  // An IPv4 address at the end is another spelling of the last two groups.
+  return { family: 6, text: text.includes('.') ? new Address6(text).correctForm() : text6(bytes6(text)) };
 }
 
 /** `10.0.0.0/8` or a single address; host bits must be zero. */
@@ -99,30 +96,68 @@ export function formatSource(network: Network): string {
   return network.prefix === FULL_PREFIX[network.family] ? network.address : formatNetwork(network);
 }
 
+// What is below is asked of thousands of addresses at a time; the library's numbers take ten times as long.
+
 /** The address as an unsigned integer of 32 or 128 bits. */
-export function toBits({ family, text }: Address): bigint {
-  return family === 4 ? new Address4(text).bigInt() : new Address6(text).bigInt();
+export function toBits(address: Address): bigint {
+  const { buffer } = toBytes(address);
+  const view = new DataView(buffer);
+  if (address.family === 4) return BigInt(view.getUint32(0));
+  return (view.getBigUint64(0) << 64n) | view.getBigUint64(8);
 }
 
 export function fromBits(family: Family, bits: bigint): string {
-  return family === 4 ? Address4.fromBigInt(bits).correctForm() : canonical6(Address6.fromBigInt(bits));
+  const view = new DataView(new ArrayBuffer(family === 4 ? 4 : 16));
+  if (family === 4) view.setUint32(0, Number(bits));
+  else {
+    view.setBigUint64(0, bits >> 64n);
+    view.setBigUint64(8, bits & 0xffff_ffff_ffff_ffffn);
+  }
+  return fromBytes(new Uint8Array(view.buffer)).text;
 }
 
-/** Network byte order, 4 or 16 bytes. */
-export function toBytes(address: Address): Uint8Array {
-  const size = address.family === 4 ? 4 : 16;
-  const bytes = new Uint8Array(size);
-  let bits = toBits(address);
-  for (let i = size - 1; i >= 0; i--) {
-    bytes[i] = Number(bits & 0xffn);
-    bits >>= 8n;
-  }
-  return bytes;
+/** Network byte order, 4 or 16 bytes. `text` has to be canonical. */
+export function toBytes({ family, text }: Address): Uint8Array {
+  return family === 4 ? Uint8Array.from(text.split('.'), Number) : bytes6(text);
 }
 
 export function fromBytes(bytes: Uint8Array): Address {
-  const family: Family = bytes.length === 4 ? 4 : 6;
-  let bits = 0n;
-  for (const byte of bytes) bits = (bits << 8n) | BigInt(byte);
-  return { family, text: fromBits(family, bits) };
+  return bytes.length === 4 ? { family: 4, text: bytes.join('.') } : { family: 6, text: text6(bytes) };
+}
+
+/** Any spelling but one that ends in an IPv4 address. */
+function bytes6(text: string): Uint8Array {
+  const [head = '', tail] = text.split('::');
+  const groups = (part: string): string[] => (part === '' ? [] : part.split(':'));
+  const first = groups(head);
+  const last = groups(tail ?? '');
+  const bytes = new Uint8Array(16);
+  const write = (group: string, index: number): void => {
+    const value = Number.parseInt(group, 16);
+    bytes[index * 2] = value >> 8;
+    bytes[index * 2 + 1] = value & 0xff;
+  };
+  first.forEach(write);
+  last.forEach((group, index) => write(group, 8 - last.length + index));
+  return bytes;
+}
+
+/** RFC 5952: no leading zeros, and the first of the longest runs of at least two zero groups is `::`. */
+function text6(bytes: Uint8Array): string {
+  const groups: number[] = [];
+  for (let at = 0; at < 16; at += 2) groups.push(((bytes[at] ?? 0) << 8) | (bytes[at + 1] ?? 0));
+  const { start, length } = longestZeros(groups);
+  const hex = (part: number[]): string => part.map((group) => group.toString(16)).join(':');
+  if (length < 2) return hex(groups);
+  return `${hex(groups.slice(0, start))}::${hex(groups.slice(start + length))}`;
+}
+
+function longestZeros(groups: readonly number[]): { start: number; length: number } {
+  let best = { start: 0, length: 0 };
+  let run = 0;
+  groups.forEach((group, index) => {
+    run = group === 0 ? run + 1 : 0;
+    if (run > best.length) best = { start: index - run + 1, length: run };
+  });
+  return best;
 }

@@ -5,11 +5,13 @@ import { SYSCTL } from './links.ts';
 
 /** Forwarding, bridges, addresses, and the guests' interfaces last: from then on packets arrive. */
 export function diffLinks(desired: KernelState, observed: KernelState): Operation[] {
+  const bridges = new Map(observed.bridges.map((bridge) => [bridge.name, bridge]));
+  const there = new Set(observed.addresses.map(nameOf));
   return [
     ...diffSysctls(desired.sysctls, observed.sysctls),
-    ...desired.bridges.flatMap((bridge) => diffBridge(bridge, observed)),
-    ...desired.addresses.filter((address) => find(observed.addresses, address) === undefined).map(addAddress),
-    ...desired.bridges.flatMap((bridge) => diffMembers(bridge, observed)),
+    ...desired.bridges.flatMap((bridge) => diffBridge(bridge, bridges.get(bridge.name))),
+    ...desired.addresses.filter((address) => !there.has(nameOf(address))).map(addAddress),
+    ...desired.bridges.flatMap((bridge) => diffMembers(bridge, bridges.get(bridge.name))),
   ];
 }
 
@@ -31,8 +33,7 @@ function diffSysctls(desired: KernelState['sysctls'], observed: KernelState['sys
     }));
 }
 
-function diffBridge(bridge: BridgeState, observed: KernelState): Operation[] {
-  const there = observed.bridges.find(({ name }) => name === bridge.name);
+function diffBridge(bridge: BridgeState, there: BridgeState | undefined): Operation[] {
   if (there === undefined)
     return [
       { kind: 'bridge-add', bridge: { name: bridge.name }, why: `bridge ${bridge.name} does not exist` },
@@ -43,10 +44,9 @@ function diffBridge(bridge: BridgeState, observed: KernelState): Operation[] {
 }
 
 /** `members` of an observed bridge that are wanted but do not exist are not asked for: a DomU may be down. */
-function diffMembers(bridge: BridgeState, observed: KernelState): Operation[] {
-  const there = observed.bridges.find(({ name }) => name === bridge.name)?.members ?? [];
+function diffMembers(bridge: BridgeState, there: BridgeState | undefined): Operation[] {
   return bridge.members
-    .filter((link) => !there.includes(link))
+    .filter((link) => there?.members.includes(link) !== true)
     .map((link) => ({
       kind: 'member-add',
       bridge: bridge.name,
@@ -62,10 +62,11 @@ function addAddress(address: LinkAddress): Operation {
 /** Only what bears our sign is taken away. */
 export function undoLinks(desired: KernelState, observed: KernelState): Operation[] {
   const bridges = new Set(desired.bridges.map(({ name }) => name));
+  const wanted = new Set(desired.addresses.map(nameOf));
   const goingBridges = observed.bridges.filter(({ name, ours }) => ours && !bridges.has(name));
+  const going = new Set(goingBridges.map(({ name }) => name));
   const addresses = observed.addresses
-    .filter((address) => address.ours && find(desired.addresses, address) === undefined)
-    .filter(({ link }) => !goingBridges.some(({ name }) => name === link))
+    .filter((address) => address.ours && !wanted.has(nameOf(address)) && !going.has(address.link))
     .map((address): Operation => ({
       kind: 'address-delete',
       address,
@@ -82,6 +83,4 @@ export function undoLinks(desired: KernelState, observed: KernelState): Operatio
 }
 
 /** The same host address on the same link is there, whatever its prefix length says. */
-function find(addresses: readonly LinkAddress[], { link, address }: LinkAddress): LinkAddress | undefined {
-  return addresses.find((other) => other.link === link && other.address.address === address.address);
-}
+const nameOf = ({ link, address }: LinkAddress): string => `${link} ${address.address}`;

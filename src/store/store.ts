@@ -1,3 +1,4 @@
+import type { Statement } from 'better-sqlite3';
 import { messageOf, Refusal } from '../lib/errors.ts';
 import type { JournalRecord, SwitchRecord } from '../model/records.ts';
 import type { Slot, Testing } from '../model/state.ts';
@@ -51,6 +52,7 @@ interface Row {
 export class Store {
   readonly #db: Db;
   #writable = true;
+  readonly #statements = new Map<string, Statement<unknown[], Row>>();
 
   private constructor(db: Db) {
     this.#db = db;
@@ -86,11 +88,19 @@ export class Store {
   }
 
   #all(sql: string, ...values: unknown[]): Row[] {
-    return this.#db.prepare<unknown[], Row>(sql).all(...values);
+    return this.#statement(sql).all(...values);
   }
 
   #run(sql: string, ...values: unknown[]): number {
-    return Number(this.#db.prepare(sql).run(...values).lastInsertRowid);
+    return Number(this.#statement(sql).run(...values).lastInsertRowid);
+  }
+
+  #statement(sql: string): Statement<unknown[], Row> {
+    const known = this.#statements.get(sql);
+    if (known !== undefined) return known;
+    const statement = this.#db.prepare<unknown[], Row>(sql);
+    this.#statements.set(sql, statement);
+    return statement;
   }
 
   services(): ServiceRow[] {

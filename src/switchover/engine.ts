@@ -137,7 +137,7 @@ export class Engine implements Director {
       context.store.saveLastId(loaded.lastId);
       for (const name of loaded.overtaken) context.store.forgetRemoval(name);
       for (const name of loaded.gone) context.store.removeService(name);
-      for (const entry of loaded.entries.values()) saveEntry(context, entry);
+      for (const entry of loaded.unsaved) saveEntry(context, entry);
       context.store.forgetAnswers(context.clock.now() - ANSWERS_MS);
     });
     await context.queue.run(() => this.#takeOver());
@@ -151,7 +151,7 @@ export class Engine implements Director {
 
   async #takeOver(): Promise<void> {
     const context = this.#context;
-    const left = await recover(context, await context.kernel.observe({ links: [], sysctls: [] }));
+    const left = await recover(context);
     await endStrays(context, await applyEntries(context, context.entries, false));
     for (const { old, connections } of left) await leaveOld(context, stillOld(context, old), connections);
     const text = `the director has started with ${context.entries.size} services`;

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { Config } from '../config/index.ts';
 import { crossCheck, describeService, parseService } from '../config/index.ts';
 import type { Fault } from '../lib/errors.ts';
@@ -6,12 +7,14 @@ import { markCapacity } from '../model/mark.ts';
 import type { SwitchRecord } from '../model/records.ts';
 import type { Service } from '../model/service.ts';
 import type { ServiceRow, Store } from '../store/store.ts';
-import { printOf } from './context.ts';
+import { printOf, toRow } from './context.ts';
 import type { Entry } from './registry.ts';
 import { leasedTester, placeSlots } from './registry.ts';
 
 export interface Loaded {
   readonly entries: ReadonlyMap<string, Entry>;
+  /** Those of them that the store does not have so. */
+  readonly unsaved: readonly Entry[];
   /** Services that the store knows and nobody defines any more. */
   readonly gone: readonly string[];
   /** Removals over the API that the file's newer word has overtaken. */
@@ -115,10 +118,20 @@ function assemble(
   const names = new Set(entries.map(({ service }) => service.name));
   return {
     entries: new Map(entries.map((entry) => [entry.service.name, entry])),
+    unsaved: entries.filter((entry) => !isSaved(entry, rows.get(entry.service.name))),
     gone: [...rows.keys()].filter((name) => !names.has(name)),
     overtaken,
     lastId: ids.last(),
   };
+}
+
+function isSaved(entry: Entry, row: ServiceRow | undefined): boolean {
+  // A definition over the API came from there; the file's is not kept.
+  return (
+    row !== undefined &&
+    isDeepStrictEqual({ ...toRow(entry), definition: null }, { ...row, definition: null }) &&
+    (row.definition === null) === (entry.source === 'file')
+  );
 }
 
 /** Ids go up, so that flows of a service that was removed are not another's; when they are used up, the lowest free one. */

@@ -21,9 +21,13 @@ import { list } from './switch-over.ts';
  * of a trial that the store knows: one that the list has no longer was rolled back when the disk took no note of it.
  * Nothing is written to the kernel here but a confirm that was decided; the reconcile that follows does the rest.
  */
-export async function recover(context: Context, observed: KernelState): Promise<readonly Left[]> {
+export async function recover(context: Context): Promise<readonly Left[]> {
   const left: Left[] = [];
-  for (const intent of context.store.intents()) await recoverIntent({ context, observed, left }, intent);
+  const intents = context.store.intents();
+  if (intents.length + context.store.trials().length === 0) return left;
+  const observed = await context.kernel.observe({ links: [], sysctls: [] });
+  for (const intent of intents) await recoverIntent({ context, observed, left }, intent);
+  // Anew: an interrupted switch may be a trial by now, or none any more.
   for (const record of context.store.trials()) left.push(...endMissed(context, record, observed));
   return left;
 }

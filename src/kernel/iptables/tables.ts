@@ -29,26 +29,30 @@ export class TableReader {
   async both(): Promise<Readonly<Record<Family, TableStates>>> {
     // Asked for before anything is read: what is changed meanwhile has another one.
     const generation = await this.#options.generation();
-    const [ipv4, ipv6] = await Promise.all([this.#tables(4, generation), this.#tables(6, generation)]);
+    const [ipv4, ipv6] = await Promise.all([
+      this.#read(4, generation),
+      this.#read(6, generation).catch(noneOfIPv6),
+    ]);
     return { 4: ipv4, 6: ipv6 };
   }
 
-  async #tables(family: Family, generation: number | null): Promise<TableStates> {
+  /** Throws KernelError where the family's tables cannot be read. */
+  async check(family: Family): Promise<void> {
+    await this.#read(family, await this.#options.generation());
+  }
+
+  async #read(family: Family, generation: number | null): Promise<TableStates> {
     const known = this.#known.get(family);
     if (known !== undefined && known.generation === generation) return known.tables;
-    const tables = await this.#read(family);
+    const tables = parseSave(await this.#options.iptables.save(family), this.#options.jumps);
     if (generation !== null) this.#known.set(family, { generation, tables });
     return tables;
   }
+}
 
-  /** A host without ip6tables holds none of our IPv6 rules. */
-  async #read(family: Family): Promise<TableStates> {
-    try {
-      return parseSave(await this.#options.iptables.save(family), this.#options.jumps);
-    } catch (error) {
-      const absent = error instanceof KernelError && (error.code === 'ENOENT' || error.code === 'EOPNOTSUPP');
-      if (family === 6 && absent) return EMPTY_TABLES;
-      throw error;
-    }
-  }
+/** A host without ip6tables holds none of our IPv6 rules. */
+function noneOfIPv6(error: unknown): TableStates {
+  const absent = error instanceof KernelError && (error.code === 'ENOENT' || error.code === 'EOPNOTSUPP');
+  if (absent) return EMPTY_TABLES;
+  throw error;
 }

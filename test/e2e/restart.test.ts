@@ -1,0 +1,61 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { ManyServices } from './support/many.ts';
+
+const SERVICES = 300;
+
+let many: ManyServices;
+beforeAll(async () => {
+  many = await ManyServices.create(SERVICES);
+  await many.start();
+}, 150_000);
+afterAll(() => many.destroy(), 60_000);
+
+/** Questions. All else may change something. */
+const ASKED = /_GET|IPSET_CMD_(LIST|TYPE|PROTOCOL|HEADER)|^NLMSG_(ERROR|DONE|NOOP)/;
+
+/** All that the kernel was told over netlink, and files below /proc/sys that were opened to be written. */
+async function toldIn(trace: string): Promise<string[]> {
+  const text = await readFile(trace, 'utf8');
+  const netlink = [...text.matchAll(/nlmsg_type=([^,}]+)/g)].map(([, type]) => type ?? '');
+  const files = [...text.matchAll(/openat\([^"]*"(\/proc\/sys\/[^"]*)", [^)]*O_(WRONLY|RDWR)/g)];
+  return [...netlink, ...files.map(([, path]) => path ?? '')];
+}
+
+/** Starts it so that it is known what it tells the kernel by the time that it is ready, and stops it. */
+async function told(): Promise<string[]> {
+  const trace = join(many.directory, 'trace');
+  // -D: strace is the child, so that it is the director that is stopped.
+  const strace = ['strace', '-D', '-f', '--seccomp-bpf', '-s', '64', '-o', trace];
+  await many.start([...strace, '-e', 'trace=sendmsg,sendto,openat']);
+  await many.stop();
+  return toldIn(trace);
+}
+
+/** A connection of a service's first DomU, as conntrack(8) has it. */
+const FLOW = ['-p', 'tcp', '-s', '198.51.100.20', '-d', '198.18.0.0', '--sport', '4000', '--dport', '25'];
+
+it(
+  `a restart with ${SERVICES} services and nothing to change tells the kernel nothing, and ends no flow`,
+  { timeout: 180_000 },
+  async () => {
+    await many.stop();
+    const insert = ['-t', '9999', '-u', 'ASSURED', '--state', 'ESTABLISHED', '--mark', '0x40000'];
+    await many.must('conntrack', '-I', ...FLOW, ...insert);
+    const seen = await told();
+    expect(seen.filter((type) => !ASKED.test(type))).toEqual([]);
+    // It has looked at all of it.
+    for (const what of ['IPSET_CMD_LIST', 'RTM_GETLINK', 'RTM_GETADDR', 'NFT_MSG_GETRULE'])
+      expect(seen.some((type) => type.includes(what))).toBe(true);
+    expect(await many.must('conntrack', '-L', ...FLOW)).toContain('mark=262144');
+  },
+);
+
+it('what is missing is told of by the same count', { timeout: 120_000 }, async () => {
+  await many.must('ipset', 'del', 'dir-vips', '198.18.0.7');
+  await many.must('ip', 'address', 'delete', '10.100.7.1/24', 'dev', 'br-s7');
+  const seen = (await told()).filter((type) => !ASKED.test(type));
+  expect(seen.some((type) => type.includes('IPSET_CMD_ADD'))).toBe(true);
+  expect(seen).toContain('RTM_NEWADDR');
+});
