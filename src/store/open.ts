@@ -1,4 +1,4 @@
-import { closeSync, fsyncSync, mkdirSync, openSync, renameSync, rmSync } from 'node:fs';
+import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, renameSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import Database from 'better-sqlite3';
 import { DirectorError, messageOf } from '../lib/errors.ts';
@@ -45,10 +45,12 @@ function prepare(db: Db): void {
 function upgrade(db: Db, file: string, steps: readonly string[]): void {
   const version = db.pragma('user_version', { simple: true }) as number;
   if (version > steps.length) {
+    const kept = keptFile(file, steps.length);
+    const back = existsSync(kept) ? `put ${kept}, which that version kept, in its place, ` : '';
     throw new DirectorError(
       `${file} was written by a newer version of the director (schema ${version}, this one knows ${steps.length})`,
       {
-        hint: 'install that version again, or give this one another state directory; the kernel was not touched',
+        hint: `install that version again, ${back}or give this one another state directory; the kernel was not touched`,
       },
     );
   }

@@ -104,7 +104,12 @@ describe('a store of the schema before', () => {
 
   it('opens for who goes back to the version before, once the kept one is put in its place', () => {
     openDatabase(directory, NEXT).close();
-    expect(() => Store.open(directory)).toThrow(/newer version .*schema/);
+    expect(() => Store.open(directory)).toThrow(
+      expect.objectContaining({
+        message: expect.stringMatching(/newer version .*schema/) as string,
+        hint: expect.stringContaining(keptFile(file, STEPS.length)) as string,
+      }) as Error,
+    );
     writeFileSync(file, readFileSync(keptFile(file, STEPS.length)));
     for (const rest of ['-wal', '-shm']) rmSync(`${file}${rest}`, { force: true });
     const store = Store.open(directory);
