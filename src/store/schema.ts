@@ -1,6 +1,7 @@
 /**
- * The embedded store's tables. `user_version` counts the steps below: an older store is brought up to date, a newer
- * one is refused. Points in time are milliseconds since the epoch; JSON columns hold records from model/records.ts.
+ * The embedded store's tables. `user_version` counts the steps below, of which one that was released is never changed:
+ * an older store is brought up to date by those that it has not seen, a newer one is refused. Points in time are
+ * milliseconds since the epoch; JSON columns hold records from model/records.ts.
  */
 export const STEPS: readonly string[] = [
   `

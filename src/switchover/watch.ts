@@ -11,8 +11,13 @@ import { saveUnsaved } from './unsaved.ts';
 
 /** How often the kernel is asked whether anybody has changed anything; milliseconds. */
 const GLANCE_MS = 300;
-/** How often everything is looked at, whatever that answer was. */
+/**
+ * How often everything is looked at, whatever that answer was; more seldom where that takes long, so that it is always
+ * the same small part of the time, but once a minute at least.
+ */
 const WHOLE_MS = 10_000;
+const WHOLE_SHARE = 200;
+const WHOLE_AT_LEAST_MS = 60_000;
 /** Repairs of the same thing, or failures, that follow each other within this time are a fight. */
 const FIGHT_MS = 15_000;
 /** After so many of them each next one waits twice as long, up to the longest wait. */
@@ -82,6 +87,7 @@ export class Watch {
     const { entries } = this.#context;
     const asSeen = print === this.#seen && entries === this.#wanted;
     if (asSeen && clock.now() < this.#wholeAt) return false;
+    const began = clock.now();
     const pending = await reconciler.pending(stateOf(this.#context));
     if (pending.length > 0) return true;
     // A disk that takes nothing is told by /readyz before somebody needs it.
@@ -89,7 +95,8 @@ export class Watch {
     // Taken before the look: what came between is another print next time.
     this.#seen = print;
     this.#wanted = entries;
-    this.#wholeAt = clock.now() + WHOLE_MS;
+    const took = Math.max(clock.now() - began, 0);
+    this.#wholeAt = clock.now() + Math.min(Math.max(WHOLE_MS, took * WHOLE_SHARE), WHOLE_AT_LEAST_MS);
     if (clock.now() - this.#struckAt > FIGHT_MS) {
       this.#strikes = 0;
       this.#struck.clear();
