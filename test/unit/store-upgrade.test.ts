@@ -90,6 +90,11 @@ describe('a store of the first schema', () => {
 });
 
 describe('a store of the schema before', () => {
+  beforeEach(() => {
+    Store.open(directory).close();
+    rmSync(keptFile(file, 1));
+  });
+
   it('is brought up to date with nothing lost, and kept beside it as it was', () => {
     const before = contents(file);
     const db = openDatabase(directory, NEXT);
