@@ -34,10 +34,12 @@ async function measure(what: string, pid: number): Promise<void> {
   console.log(`${what}: ${sum.toFixed(2)} % of a core (the director and who looks: ${each})`);
 }
 
-it('ten services with guests', { timeout: 300_000 }, async () => {
-  const directed = await directedWorld({ services: 10, config: { service: { health: {} } } });
+it.each(['off', 'auto'])('ten services with guests, meter %s', { timeout: 300_000 }, async (meter) => {
+  const top = { cpu: { meter } };
+  const directed = await directedWorld({ services: 10, config: { service: { health: {} }, top } });
   end = () => directed.end();
-  await measure('ten services, probed as often as where nothing is said', directed.daemon.process.pid);
+  const what = `ten services, probed as often as where nothing is said, meter ${meter}`;
+  await measure(what, directed.daemon.process.pid);
 });
 
 it.each([10, 1000])('%i services that are not probed', { timeout: 600_000 }, async (count) => {

@@ -20,8 +20,9 @@ let directed: DirectedWorld;
 let world: World;
 let drifting: Drifting;
 beforeAll(async () => {
-  // As often as where nothing is said; the lab's own haste would be most of what an idle director does.
-  directed = await directedWorld({ config: { service: { health: {} } } });
+  // Probed as often as where nothing is said; the lab's own haste would be most of what an idle director does. Without
+  // the meter, which asks for counters and has helpers of its own.
+  directed = await directedWorld({ config: { service: { health: {} }, top: { cpu: { meter: 'off' } } } });
   ({ world } = directed);
   drifting = new Drifting(directed);
 }, 60_000);
