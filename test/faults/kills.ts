@@ -184,7 +184,7 @@ export class Killer {
       this.#judgePlan(),
       this.#judgeReach(now),
     ]);
-    await this.#judgeDark(operation, window, now);
+    await this.#judgeDark(operation, window, now, acknowledged);
   }
 
   async #judgeJournal({ journal }: Operation, { lastEntry }: Window, outcome: Outcome): Promise<void> {
@@ -240,7 +240,12 @@ export class Killer {
   }
 
   /** Of a DomU that was dark all the time, every packet counts; of one that became live, those that came too soon. */
-  async #judgeDark(operation: Operation, { before, counted }: Window, now: Picture): Promise<void> {
+  async #judgeDark(
+    operation: Operation,
+    { before, counted }: Window,
+    now: Picture,
+    acknowledged: boolean,
+  ): Promise<void> {
     const stayed = darkIn(before).every((domu) => darkIn(now).includes(domu)) && !operation.moves;
     if (stayed) {
       const packets = (await this.#witness.counted(darkIn(before))) - counted;
@@ -251,7 +256,7 @@ export class Killer {
         this.#dark(answers, `${mail} answered the customer ${answers} times while it was dark`);
     } else {
       const [from, to] = [liveOf(before['mail']!), darkOf(before['mail']!)];
-      const strayed = this.#witness.strayed(from, to);
+      const strayed = this.#witness.strayed(from, to, { datagrams: acknowledged });
       if (strayed > 0) this.#dark(strayed, `${strayed} answers of the DomU that was dark`);
     }
   }

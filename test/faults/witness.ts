@@ -7,6 +7,7 @@ import { FAMILIES } from '../e2e/support/reach.ts';
 /** One question of the customer's: by the service's address, or to a DomU directly; `domu` is who answered. */
 interface Sight {
   readonly to: string;
+  readonly protocol: LabProtocol;
   readonly direct: boolean;
   readonly began: number;
   readonly ended: number;
@@ -71,15 +72,17 @@ export class Witness {
   /**
    * How often a DomU answered directly while it was dark, in a time in which everybody was moved once, from `before` to
    * `after`: before anybody was, to the one; after somebody was, to the other. Flips are one message, so that what was
-   * seen of one port tells of all.
+   * seen of one port tells of all. Without `datagrams`, TCP alone: whoever dies after a flip has not ended the flows of
+   * old senders, and until somebody does, a new one that happens to use the port of an old one goes where that went.
    */
-  strayed(before: string, after: string): number {
-    const atService = this.#sights.filter(({ direct }) => !direct);
+  strayed(before: string, after: string, { datagrams }: { datagrams: boolean }): number {
+    const sights = this.#sights.filter(({ protocol }) => datagrams || protocol === 'tcp');
+    const atService = sights.filter(({ direct }) => !direct);
     const lastBefore = Math.max(...atService.filter(({ domu }) => domu === before).map(({ began }) => began));
     const firstAfter = Math.min(...atService.filter(({ domu }) => domu === after).map(({ ended }) => ended));
     const early = (sight: Sight): boolean => sight.domu === after && sight.ended < lastBefore;
     const late = (sight: Sight): boolean => sight.domu === before && sight.began > firstAfter;
-    return this.#sights.filter((sight) => early(sight) || late(sight)).length;
+    return sights.filter((sight) => early(sight) || late(sight)).length;
   }
 
   /** How often this DomU answered the customer at all. */
@@ -103,7 +106,8 @@ export class Witness {
         const target = { host: addressOf(whom, family), port, protocol, timeout: PATIENCE };
         const { domu } = await this.#world.ask('customer', target);
         this.asked++;
-        if (began >= this.#since) this.#sights.push({ to, direct, began, ended: performance.now(), domu });
+        if (began >= this.#since)
+          this.#sights.push({ to, protocol, direct, began, ended: performance.now(), domu });
       }),
     );
   }
