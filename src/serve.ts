@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { startServer } from './api/server.ts';
 import type { Config } from './config/index.ts';
-import { formatFaults, readConfig } from './config/index.ts';
+import { formatFaults, readConfigAgain } from './config/index.ts';
 import { HealthMonitor } from './health/monitor.ts';
 import { LinuxKernel } from './kernel/linux.ts';
 import { measureLoad } from './kernel/load.ts';
@@ -42,13 +42,14 @@ export async function serve(options: ServeOptions): Promise<number> {
   const log = openLog(process.env);
   const releaser = new Releaser();
   try {
-    const config = await mustRead(options.configFile);
+    const { config, keep } = await mustRead(options.configFile);
     const ended = untilSignal(log, releaser);
     const meter: { current: Meter | null } = { current: null };
     const engine = await start(config, options, { log, releaser, meter: () => meter.current });
     process.on('SIGHUP', () => void reload(engine, log));
     notifySystemd(log);
     meter.current = await measure(engine, options, log, releaser);
+    keep().catch((error: unknown) => log.debug(`the next start reads the file anew: ${messageOf(error)}`));
     await ended;
     return 0;
   } catch (error) {
@@ -59,9 +60,9 @@ export async function serve(options: ServeOptions): Promise<number> {
   }
 }
 
-async function mustRead(file: string): Promise<Config> {
-  const read = await readConfig(file);
-  if ('config' in read) return read.config;
+async function mustRead(file: string): Promise<{ config: Config; keep: () => Promise<void> }> {
+  const { read, keep } = await readConfigAgain(file);
+  if ('config' in read) return { config: read.config, keep };
   throw new Refusal('unprocessable', `${file} is wrong; the kernel was not touched`, { faults: read.faults });
 }
 

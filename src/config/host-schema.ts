@@ -12,6 +12,8 @@ import { needsText, show, wrongKind } from './words.ts';
 /** `sun_path` has 108 bytes with its final zero (linux/un.h). */
 const SOCKET_PATH_MAX = 107;
 
+export const DEFAULT_STATE = '/var/lib/dom0-director';
+
 const notAbsolute = (path: string): string | null => {
   if (!path.startsWith('/')) return `${show(path)} is relative; write an absolute path, beginning with /`;
   return path.includes('\0') ? `${show(path)} has a NUL in it, which no path can have` : null;
@@ -224,9 +226,7 @@ const qa = mapping(
 
 const shape = {
   listen,
-  state: absolutePath("the state's directory", 'Directory of the embedded store').prefault(
-    '/var/lib/dom0-director',
-  ),
+  state: absolutePath("the state's directory", 'Directory of the embedded store').prefault(DEFAULT_STATE),
   uplink: interfaceName("an interface's name", 'Where service addresses are announced').optional(),
   iptables: oneOf(['auto', 'nft', 'legacy'], {
     description: 'Which variant of the iptables tools to use; auto: the one that the host uses',

@@ -7,4 +7,5 @@ export { parseSource } from './parse-address.ts';
 export { parseConfig } from './parse-config.ts';
 export type { ReadConfig } from './parse-config.ts';
 export { parseService } from './parse-service.ts';
+export { KEPT_FILE, readConfigAgain } from './read-again.ts';
 export { readConfig } from './read-config.ts';

@@ -5,11 +5,20 @@ import type { ReadConfig } from './parse-config.ts';
 
 /** parseConfig of a file. A file that cannot be read, or is no UTF-8, is a fault too; never rejects for that. */
 export async function readConfig(file: string): Promise<ReadConfig> {
+  try {
+    return parseBytes(await readFile(file), file);
+  } catch (error) {
+    return unreadable(error);
+  }
+}
+
+/** The same of what stands in the file. */
+export function parseBytes(bytes: Uint8Array, file: string): ReadConfig {
   let text: string;
   try {
-    text = new TextDecoder('utf-8', { fatal: true }).decode(await readFile(file));
+    text = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
   } catch (error) {
-    return { faults: [{ path: '', message: unreadable(error) }] };
+    return unreadable(error);
   }
   return parseConfig(text, file);
 }
@@ -21,7 +30,7 @@ const ADVICE: Readonly<Record<string, string>> = {
   ERR_ENCODING_INVALID_ENCODED_DATA: 'it is not text in UTF-8; save it in that encoding',
 };
 
-function unreadable(error: unknown): string {
+export function unreadable(error: unknown): ReadConfig {
   const code = (error as NodeJS.ErrnoException).code ?? '';
-  return `cannot be read: ${ADVICE[code] ?? messageOf(error)}`;
+  return { faults: [{ path: '', message: `cannot be read: ${ADVICE[code] ?? messageOf(error)}` }] };
 }

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import type { Clock } from '../lib/clock.ts';
 import type { Address } from '../model/address.ts';
 import type { Choice, KernelState } from '../model/kernel-state.ts';
@@ -55,6 +56,7 @@ export class FakeKernel extends FakeHost implements Kernel {
   readonly announcements: Announcement[] = [];
   readonly #options: Required<Pick<FakeKernelOptions, 'jumps' | 'variant' | 'missing'>>;
   readonly #faults: { readonly point: FaultPoint; readonly error: Error }[] = [];
+  readonly #host = randomUUID();
   #preparation = 0;
   #writes = 0;
   #closed = false;
@@ -109,6 +111,20 @@ export class FakeKernel extends FakeHost implements Kernel {
 
   fingerprint(): Promise<string> {
     return this.#answer('generation', () => `${this.rulesGeneration} ${this.dump()}`);
+  }
+
+  /** A fake host that is started again is another one. */
+  print(): Promise<string> {
+    return this.#answer('generation', () => `${this.#host} ${this.rulesGeneration} ${this.dump()}`);
+  }
+
+  /** Nobody tells here: whoever wants to know asks. */
+  onDisturbed(): void {
+    // Never called.
+  }
+
+  tells(): boolean {
+    return false;
   }
 
   generation(): Promise<number | null> {

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { readFileSync, readlinkSync } from 'node:fs';
 import type { Clock } from '../lib/clock.ts';
 import { ACTIVE_LIST } from './banks.ts';
 import { activeMembers } from './choice.ts';
@@ -23,12 +24,14 @@ interface Parts {
   readonly generation: () => Promise<number | null>;
 }
 
-/** Tells cheaply whether anything has changed, twice a second: see Kernel.fingerprint. */
+/** Tells cheaply whether anything has changed, several times a second: see Kernel.fingerprint. */
 export class Fingerprint {
   readonly #parts: Parts;
   #sentry: { readonly sysctls: string; readonly sentry: Sentry } | null = null;
   #links: { readonly count: number | null; readonly print: string } = { count: null, print: '' };
   #legacy: { at: number; print: Promise<string> } = { at: 0, print: Promise.resolve('') };
+  #disturbed: () => void = () => undefined;
+  #tells = false;
   #closed = false;
 
   constructor(parts: Parts) {
@@ -37,10 +40,30 @@ export class Fingerprint {
 
   async of(sysctls: readonly string[]): Promise<string> {
     const changes = this.#sentryOf(sysctls)?.changes(performance.now()) ?? null;
+    const isLegacy = (await this.#parts.iptables.backend()) === 'legacy';
+    this.#tells = changes !== null && !isLegacy;
     const links = await this.#linksPrint(changes?.links ?? null);
     if (changes === null) return ['looked', links, await this.#look(sysctls)].join('|');
-    const legacy = (await this.#parts.iptables.backend()) === 'legacy' ? await this.#legacyPrint() : '';
-    return ['told', links, changes.state, legacy].join('|');
+    return ['told', links, changes.state, isLegacy ? await this.#legacyPrint() : ''].join('|');
+  }
+
+  /** See Kernel.print. A namespace's number is free again when it is gone, and counters begin anew with the host. */
+  async print(sysctls: readonly string[]): Promise<string> {
+    const host = [
+      readFileSync('/proc/sys/kernel/random/boot_id', 'latin1'),
+      readlinkSync('/proc/self/ns/net'),
+    ];
+    const [links, looked] = await Promise.all([this.#linksSum(), this.#look(sysctls)]);
+    return sumOf([...host, links, looked].join('|'));
+  }
+
+  onDisturbed(callback: () => void): void {
+    this.#disturbed = callback;
+  }
+
+  /** Of iptables-legacy's rules nobody does. */
+  tells(): boolean {
+    return this.#tells;
   }
 
   #sentryOf(sysctls: readonly string[]): Sentry | null {
@@ -48,19 +71,24 @@ export class Fingerprint {
     const key = sysctls.join();
     if (this.#sentry?.sysctls !== key) {
       this.#sentry?.sentry.close();
-      this.#sentry = { sysctls: key, sentry: new Sentry(questions(sysctls)) };
+      const sentry = new Sentry(questions(sysctls), (looks) => {
+        this.#tells &&= looks;
+        this.#disturbed();
+      });
+      this.#sentry = { sysctls: key, sentry };
     }
     return this.#sentry.sentry;
   }
 
   /** `count`: of what has happened to links and addresses; while it stays they are as they were. */
   async #linksPrint(count: number | null): Promise<string> {
-    const { links } = this.#parts;
-    if (count === null || count !== this.#links.count) {
-      const all = await Promise.all([links.links(), links.addresses()]);
-      this.#links = { count, print: sumOf(JSON.stringify(all)) };
-    }
+    if (count === null || count !== this.#links.count) this.#links = { count, print: await this.#linksSum() };
     return this.#links.print;
+  }
+
+  async #linksSum(): Promise<string> {
+    const { links } = this.#parts;
+    return sumOf(JSON.stringify(await Promise.all([links.links(), links.addresses()])));
   }
 
   /** What the sentry would tell of. */
@@ -89,6 +117,8 @@ export class Fingerprint {
 
   close(): void {
     this.#closed = true;
+    this.#tells = false;
+    this.#disturbed = () => undefined;
     this.#sentry?.sentry.close();
   }
 }

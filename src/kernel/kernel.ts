@@ -89,6 +89,15 @@ export interface Kernel {
    * made to be asked for several times a second. An element that is exchanged for another may go unnoticed: a whole look finds it.
    */
   fingerprint(sysctls: readonly string[]): Promise<string>;
+  /**
+   * The same for another process: equal only where nothing has been changed in between, and the host has not been
+   * started again. Costs as much as a look at all heads, links and addresses.
+   */
+  print(sysctls: readonly string[]): Promise<string>;
+  /** Calls back whenever the fingerprint may have become another one, or nobody tells of that any more. One listener. */
+  onDisturbed(callback: () => void): void;
+  /** Whether somebody tells; else the fingerprint is to be asked for again and again. */
+  tells(): boolean;
   links(): Promise<LinkInfo[]>;
   /** By the link's name. */
   linkTraffic(): Promise<Map<string, LinkTraffic>>;

@@ -88,6 +88,18 @@ export class LinuxKernel implements Kernel {
     return this.#fingerprint.of(sysctls);
   }
 
+  print(sysctls: readonly string[]): Promise<string> {
+    return this.#fingerprint.print(sysctls);
+  }
+
+  onDisturbed(callback: () => void): void {
+    this.#fingerprint.onDisturbed(callback);
+  }
+
+  tells(): boolean {
+    return this.#fingerprint.tells();
+  }
+
   async links(): Promise<LinkInfo[]> {
     const links = await this.#links.links();
     const names = new Map(links.map(({ index, name }) => [index, name]));

@@ -99,12 +99,15 @@ export interface Changes {
 /** Notices what happens to the kernel of this network namespace, at next to no cost; see LOOK. */
 export class Sentry {
   readonly #argv: readonly string[];
+  readonly #onChange: (looks: boolean) => void;
   #child: ChildProcess | null = null;
   #changes: Changes | null = null;
   #startedAt = -Infinity;
   #closed = false;
 
-  constructor({ prefix, heads, others, files }: Questions) {
+  /** `onChange` is called after each change, and with false when nobody looks any more. */
+  constructor({ prefix, heads, others, files }: Questions, onChange: (looks: boolean) => void) {
+    this.#onChange = onChange;
     const messages = [heads, ...others].map((message) => Buffer.from(message).toString('hex'));
     this.#argv = ['-e', LOOK, prefix, messages.join(), ...files];
   }
@@ -126,6 +129,7 @@ export class Sentry {
       if (this.#child !== child) return;
       this.#child = null;
       this.#changes = null;
+      this.#onChange(false);
     };
     child.once('error', gone).once('exit', gone);
     child.stdin.on('error', () => undefined);
@@ -143,6 +147,7 @@ export class Sentry {
       links: links + Number(lines.includes('links')),
       state: state + Number(lines.includes('state')),
     };
+    this.#onChange(true);
   }
 
   close(): void {

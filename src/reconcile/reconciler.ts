@@ -1,4 +1,6 @@
+import { createHash } from 'node:crypto';
 import { DirectorError } from '../lib/errors.ts';
+import { printOfProgram } from '../lib/program.ts';
 import type { Kernel, LinkInfo, Scope } from '../kernel/kernel.ts';
 import type { KernelState } from '../model/kernel-state.ts';
 import { EMPTY_KERNEL } from '../model/kernel-state.ts';
@@ -13,6 +15,9 @@ import type { Spelling } from './spelling.ts';
 
 /** The first look finds what differs, the second that it is done; two more are for learning how rules are spelt here. */
 const LOOKS = 4;
+
+/** Whatever has a part in what the kernel should hold. */
+const CODE = ['./', '../lib/', '../model/', '../plan/', '../render/'];
 
 const RULES_FIRST: ReadonlySet<Operation['kind']> = new Set([
   'set-create',
@@ -38,10 +43,25 @@ export interface Reconciled {
 /** Observe, plan, diff, apply, look again. The caller serializes; nothing here remembers anything of the kernel. */
 export class Reconciler {
   readonly #options: ReconcilerOptions;
+  #program: string | null = null;
   #planned: { readonly state: DirectorState; readonly wanted: KernelState } | null = null;
 
   constructor(options: ReconcilerOptions) {
     this.#options = options;
+  }
+
+  /** What costs time without the kernel, done while something else is waited for. */
+  prepare(state: DirectorState): void {
+    this.#plan(state);
+  }
+
+  /** Equal where this same program wants the same of the kernel. */
+  printOf(state: DirectorState): string {
+    this.#program ??= printOfProgram(import.meta.url, CODE);
+    const { frames } = this.#options;
+    return createHash('sha256')
+      .update(JSON.stringify([this.#program, frames, state]))
+      .digest('hex');
   }
 
   /** What apply() would do first. */

@@ -17,6 +17,7 @@ import type { Role, ServiceState, Slot, Testing } from '../model/state.ts';
 import type { Reconciler } from '../reconcile/reconciler.ts';
 import { renderRestore } from '../render/restore.ts';
 import type { Store } from '../store/store.ts';
+import { isAsLeft } from './as-left.ts';
 import { applyEntries } from './change.ts';
 import { confirm } from './confirm.ts';
 import type { Context, EngineEvents } from './context.ts';
@@ -39,7 +40,9 @@ import { endTrial } from './end-trial.ts';
 import { endStrays, leaveOld, stillOld } from './flows.ts';
 import { hold, release } from './hold.ts';
 import { load } from './load.ts';
+import type { Loaded } from './load.ts';
 import { recover } from './recover.ts';
+import type { Left } from './recover.ts';
 import { preview } from './preview.ts';
 import type { SwitchPreview } from './preview.ts';
 import type { Entry } from './registry.ts';
@@ -121,9 +124,27 @@ export class Engine implements Director {
   /** Takes over what is there: store, kernel, whatever was interrupted. Throws DirectorError; the kernel is untouched then. */
   async start(): Promise<void> {
     const context = this.#context;
-    const missing = await context.kernel.missing();
-    if (missing.length > 0)
-      throw new DirectorError(`this host cannot direct traffic yet:\n  ${missing.join('\n  ')}`);
+    const loaded = this.#load();
+    const asLeft = await isAsLeft(context);
+    if (!asLeft) await this.#mustBeFit();
+    context.store.write(() => {
+      context.store.saveLastId(loaded.lastId);
+      for (const name of loaded.overtaken) context.store.forgetRemoval(name);
+      for (const name of loaded.gone) context.store.removeService(name);
+      for (const entry of loaded.unsaved) saveEntry(context, entry);
+      context.store.forgetAnswers(context.clock.now() - ANSWERS_MS);
+    });
+    await context.queue.run(() => this.#takeOver(asLeft));
+    context.health.watch([...context.entries.values()].map(({ service }) => service));
+    context.health.onChange((service) => this.events.emit('service', service));
+    this.#started = true;
+    this.#schedule();
+    this.#watch.start();
+    this.#retention.start();
+  }
+
+  #load(): Loaded {
+    const context = this.#context;
     const loaded = load(context.config, context.store);
     if ('faults' in loaded) {
       throw new Refusal(
@@ -133,32 +154,35 @@ export class Engine implements Director {
       );
     }
     context.entries = loaded.entries;
-    context.store.write(() => {
-      context.store.saveLastId(loaded.lastId);
-      for (const name of loaded.overtaken) context.store.forgetRemoval(name);
-      for (const name of loaded.gone) context.store.removeService(name);
-      for (const entry of loaded.unsaved) saveEntry(context, entry);
-      context.store.forgetAnswers(context.clock.now() - ANSWERS_MS);
-    });
-    await context.queue.run(() => this.#takeOver());
-    context.health.watch([...context.entries.values()].map(({ service }) => service));
-    context.health.onChange((service) => this.events.emit('service', service));
-    this.#started = true;
-    this.#schedule();
-    this.#watch.start();
-    this.#retention.start();
+    return loaded;
   }
 
-  async #takeOver(): Promise<void> {
+  /** The state is planned while other processes look at the host. */
+  async #mustBeFit(): Promise<void> {
     const context = this.#context;
-    const left = await recover(context);
-    await endStrays(context, await applyEntries(context, context.entries, false));
-    for (const { old, connections } of left) await leaveOld(context, stillOld(context, old), connections);
+    const looked = context.kernel.missing();
+    looked.catch(() => undefined);
+    context.reconciler.prepare(stateOf(context));
+    const missing = await looked;
+    if (missing.length > 0)
+      throw new DirectorError(`this host cannot direct traffic yet:\n  ${missing.join('\n  ')}`);
+  }
+
+  async #takeOver(asLeft: boolean): Promise<void> {
+    const context = this.#context;
+    if (asLeft) this.events.emit('undisturbed', {});
+    else await this.#bringTo(await recover(context));
     const text = `the director has started with ${context.entries.size} services`;
     publish(
       context,
       context.store.write(() => journal(context, 'start', [], { by: 'director' }, text)),
     );
+  }
+
+  async #bringTo(left: readonly Left[]): Promise<void> {
+    const context = this.#context;
+    await endStrays(context, await applyEntries(context, context.entries, false));
+    for (const { old, connections } of left) await leaveOld(context, stillOld(context, old), connections);
   }
 
   /** The kernel stays as it is. */

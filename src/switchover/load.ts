@@ -47,12 +47,15 @@ export function load(config: Config, store: Store): Loaded | { faults: readonly 
     (row) => !inFile.has(row.name) && row.definition !== null && row.filePrint === null,
   );
   const defined = [...fromFile, ...fromApi.flatMap((row) => readApi(row, faults))];
-  faults.push(
-    ...crossCheck(
-      defined.map(({ service }) => service),
-      config,
-    ),
-  );
+  // The file by itself has been checked already, and so has any part of it.
+  if (defined.some(({ source }) => source === 'api')) {
+    faults.push(
+      ...crossCheck(
+        defined.map(({ service }) => service),
+        config,
+      ),
+    );
+  }
   return faults.length > 0
     ? { faults }
     : assemble(

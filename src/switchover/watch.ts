@@ -1,6 +1,6 @@
 import { messageOf } from '../lib/errors.ts';
 import type { Operation } from '../model/operation.ts';
-import { BRIDGE_NETFILTER, SYSCTL } from '../plan/links.ts';
+import { WATCHED_SYSCTLS, beforeLook, saveLook } from './as-left.ts';
 import { applyEntries } from './change.ts';
 import { finish } from './confirm.ts';
 import type { Context } from './context.ts';
@@ -9,8 +9,10 @@ import { passDeadlines } from './deadlines.ts';
 import { endStrays } from './flows.ts';
 import { saveUnsaved } from './unsaved.ts';
 
-/** How often the kernel is asked whether anybody has changed anything; milliseconds. */
+/** How often the kernel is asked whether anybody has changed anything, where nobody tells of it; milliseconds. */
 const GLANCE_MS = 300;
+/** The same where somebody does: what is left of our own doing is looked after then. */
+const CALM_MS = 2000;
 /**
  * How often everything is looked at, whatever that answer was; more seldom where that takes long, so that it is always
  * the same small part of the time, but once a minute at least.
@@ -28,6 +30,9 @@ const LONGEST_WAIT_MS = 30_000;
 export class Watch {
   readonly #context: Context;
   #cancel: () => void = () => undefined;
+  #glancing = false;
+  /** Something was told of during a glance, which may have come too early for it. */
+  #again = false;
   #seen = '';
   /** What was wanted then: a change of ours that others undo leaves the kernel as it was seen. */
   #wanted: Context['entries'] | null = null;
@@ -44,8 +49,33 @@ export class Watch {
   }
 
   start(): void {
-    const wait = Math.min(GLANCE_MS * 2 ** Math.max(this.#strikes - PATIENCE, 0), LONGEST_WAIT_MS);
+    this.#context.kernel.onDisturbed(() => this.#disturbed());
+    this.#wait();
+  }
+
+  #wait(): void {
+    const wait = this.#isCalm() ? CALM_MS : this.#patience();
     this.#cancel = this.#context.clock.after(wait, () => void this.#glance());
+  }
+
+  /** Nothing is left to be done, and whatever happens will be told. */
+  #isCalm(): boolean {
+    const { kernel, unfinished, unsaved } = this.#context;
+    return kernel.tells() && !this.#again && this.#strikes + unfinished.length + unsaved.length === 0;
+  }
+
+  #patience(): number {
+    return Math.min(GLANCE_MS * 2 ** Math.max(this.#strikes - PATIENCE, 0), LONGEST_WAIT_MS);
+  }
+
+  /** At once, unless somebody is in a fight with us. */
+  #disturbed(): void {
+    if (this.#stopped || this.#strikes > PATIENCE) return;
+    if (this.#glancing) this.#again = true;
+    else {
+      this.#cancel();
+      void this.#glance();
+    }
   }
 
   stop(): void {
@@ -55,13 +85,16 @@ export class Watch {
 
   async #glance(): Promise<void> {
     const context = this.#context;
+    this.#glancing = true;
+    this.#again = false;
     try {
       if (!context.down && (await this.#differs())) await context.queue.run(() => this.#repair());
     } catch (error) {
       this.#strike(['failure']);
       context.events.emit('reconcile-failed', { error });
     }
-    if (!this.#stopped) this.start();
+    this.#glancing = false;
+    if (!this.#stopped) this.#wait();
   }
 
   /**
@@ -81,17 +114,17 @@ export class Watch {
 
   /** Looking needs no turn in the queue: nobody's switch waits because something else on this host has changed. */
   async #differs(): Promise<boolean> {
-    const { clock, events, kernel, reconciler, store, unfinished, unsaved } = this.#context;
+    const { clock, events, kernel, reconciler, unfinished, unsaved } = this.#context;
     if (unfinished.length + unsaved.length > 0) return true;
-    const print = await kernel.fingerprint([...Object.values(SYSCTL), ...BRIDGE_NETFILTER]);
+    const print = await kernel.fingerprint(WATCHED_SYSCTLS);
     const { entries } = this.#context;
     const asSeen = print === this.#seen && entries === this.#wanted;
     if (asSeen && clock.now() < this.#wholeAt) return false;
     const began = clock.now();
+    const before = await beforeLook(this.#context);
     const pending = await reconciler.pending(stateOf(this.#context));
     if (pending.length > 0) return true;
-    // A disk that takes nothing is told by /readyz before somebody needs it.
-    store.write(() => store.saveMeta('looked-at', String(clock.now())));
+    saveLook(this.#context, before);
     // Taken before the look: what came between is another print next time.
     this.#seen = print;
     this.#wanted = entries;

@@ -45,8 +45,8 @@ it(
     await many.must('conntrack', '-I', ...FLOW, ...insert);
     const seen = await told();
     expect(seen.filter((type) => !ASKED.test(type))).toEqual([]);
-    // It has looked at all of it.
-    for (const what of ['IPSET_CMD_LIST', 'RTM_GETLINK', 'RTM_GETADDR', 'NFT_MSG_GETRULE'])
+    // It has looked whether all is as it was left.
+    for (const what of ['IPSET_CMD_LIST', 'RTM_GETLINK', 'RTM_GETADDR', 'NFT_MSG_GETGEN'])
       expect(seen.some((type) => type.includes(what))).toBe(true);
     expect(await many.must('conntrack', '-L', ...FLOW)).toContain('mark=262144');
   },
@@ -59,3 +59,20 @@ it('what is missing is told of by the same count', { timeout: 120_000 }, async (
   expect(seen.some((type) => type.includes('IPSET_CMD_ADD'))).toBe(true);
   expect(seen).toContain('RTM_NEWADDR');
 });
+
+it(
+  'an element that was exchanged for another meanwhile is put back soon after the start',
+  { timeout: 120_000 },
+  async () => {
+    // What the director saw last has to be older than that: a start and its look at everything.
+    await many.start();
+    await many.settled();
+    await many.stop();
+    await many.must('ipset', 'del', 'dir-vips', '198.18.0.9');
+    await many.must('ipset', 'add', 'dir-vips', '203.0.113.9');
+    await many.start();
+    const listed = (): Promise<string> => many.must('ipset', 'list', 'dir-vips');
+    await expect.poll(listed, { timeout: 30_000 }).toMatch(/^(?!.*203\.0\.113\.9).*198\.18\.0\.9/s);
+    await many.stop();
+  },
+);

@@ -1,8 +1,8 @@
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { DEFAULT_MARK_MASK, encodeMark } from '../../src/model/mark.ts';
 import type { Protocol } from '../../src/model/service.ts';
 import { parseTraffic } from '../../src/kernel/links/traffic.ts';
-import { ACTOR, Bench, CUSTOMER } from './support/engine-bench.ts';
+import { ACTOR, Bench, CUSTOMER, definition, network } from './support/engine-bench.ts';
 
 let bench: Bench;
 beforeEach(async () => {
@@ -94,4 +94,69 @@ test('/proc/net/dev is read by its columns, also where a number follows the name
     ['lo', { received: { bytes: 1, packets: 2 }, sent: { bytes: 3, packets: 4 } }],
     ['vif1.0', { received: { bytes: 123456789, packets: 77 }, sent: { bytes: 987654321, packets: 88 } }],
   ]);
+});
+
+describe('a start after an orderly end, or a death', () => {
+  /** Looks at everything before it was ready, and after. */
+  async function looks(): Promise<{ before: number; after: number }> {
+    const observed = vi.spyOn(bench.kernel, 'observe');
+    await bench.start();
+    const before = observed.mock.calls.length;
+    await bench.pass(1000);
+    const after = observed.mock.calls.length - before;
+    observed.mockRestore();
+    return { before, after };
+  }
+
+  test('believes what was written down of the kernel where nothing has changed since, and looks a moment later', async () => {
+    await bench.pass(1000);
+    const writes = bench.kernel.writes;
+    bench.kill();
+    expect(await looks()).toEqual({ before: 0, after: 1 });
+    expect(bench.kernel.writes).toBe(writes);
+    await bench.expectKernelIsPlan();
+  });
+
+  test('looks before it is ready where somebody has changed the kernel meanwhile', async () => {
+    await bench.pass(1000);
+    bench.kill();
+    bench.kernel.flushTable(4, 'filter');
+    expect((await looks()).before).toBeGreaterThan(0);
+    await bench.expectKernelIsPlan();
+  });
+
+  test('looks before it is ready where the file says something else', async () => {
+    await bench.pass(1000);
+    bench.kill();
+    bench.configure({
+      mail: definition('mail', 25, { admins: ['10.9.0.0/24'] }),
+      ldap: definition('ldap', 38),
+    });
+    expect((await looks()).before).toBeGreaterThan(0);
+    await bench.expectKernelIsPlan();
+  });
+
+  test('looks before it is ready where the director died in the middle of something, or a trial is under way', async () => {
+    await bench.engine.switchOver({ services: ['mail'], to: 'secondary', confirmWithin: 60_000 }, ACTOR);
+    await bench.pass(1000);
+    bench.kill();
+    expect((await looks()).before).toBeGreaterThan(0);
+    await bench.expectKernelIsPlan();
+  });
+
+  test('is not led astray by what was changed during a look', async () => {
+    const look = bench.kernel.print.bind(bench.kernel);
+    const { engine } = bench;
+    const during = vi.spyOn(bench.kernel, 'print').mockImplementationOnce(async () => {
+      const print = await look();
+      await engine.enrol('mail', network('198.51.100.99/32'), { expiresIn: null, note: null }, ACTOR);
+      return print;
+    });
+    await bench.pass(20_000);
+    expect(during).toHaveBeenCalled();
+    during.mockRestore();
+    bench.kill();
+    await bench.start();
+    await bench.expectKernelIsPlan();
+  });
 });

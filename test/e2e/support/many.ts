@@ -8,7 +8,9 @@ import { addNamespace, deleteNamespace, inNamespace, labName } from '../../../sr
 import { startProcess } from '../../../src/lab/process.ts';
 import type { LabProcess } from '../../../src/lab/process.ts';
 import { must } from '../../../src/lab/run.ts';
+import { Metrics } from './metrics.ts';
 import { DIRECTOR } from './scripts.ts';
+import { until } from './until.ts';
 
 const UPLINK = 'many0';
 const READY_WITHIN = 120_000;
@@ -103,6 +105,14 @@ export class ManyServices {
       await sleep(5);
     }
     return performance.now() - began;
+  }
+
+  /** Until everything has been looked at once more. */
+  async settled(): Promise<void> {
+    const lookedAt = async (): Promise<number | null> =>
+      (await Metrics.of(this.socket)).value('reconcile_last_success_timestamp_seconds', {});
+    const before = await lookedAt();
+    await until('everything is looked at', async () => (await lookedAt()) !== before, 90_000);
   }
 
   async #ready(): Promise<boolean> {
