@@ -13,7 +13,17 @@ import type { PlacedJump } from './fake/rules.ts';
 import { setOf } from './fake/sets.ts';
 import { refusal } from './fake/state.ts';
 import type { FakeState } from './fake/state.ts';
-import type { Flow, Kernel, LinkInfo, LinkTraffic, MarkFilter, Scope, Swap, Traffic } from './kernel.ts';
+import type {
+  Bequest,
+  Flow,
+  Kernel,
+  LinkInfo,
+  LinkTraffic,
+  MarkFilter,
+  Scope,
+  Swap,
+  Traffic,
+} from './kernel.ts';
 
 export interface FakeKernelOptions {
   readonly clock: Clock;
@@ -54,6 +64,7 @@ export interface Announcement {
 export class FakeKernel extends FakeHost implements Kernel {
   /** What was told to the neighbours, oldest first. */
   readonly announcements: Announcement[] = [];
+  bequests: readonly Bequest[] = [];
   readonly #options: Required<Pick<FakeKernelOptions, 'jumps' | 'variant' | 'missing'>>;
   readonly #faults: { readonly point: FaultPoint; readonly error: Error }[] = [];
   readonly #host = randomUUID();
@@ -187,6 +198,11 @@ export class FakeKernel extends FakeHost implements Kernel {
       if (ended) this.#writes++;
       return ended;
     });
+  }
+
+  /** Nobody survives here to carry it out. */
+  bequeath(bequests: readonly Bequest[]): void {
+    this.bequests = bequests;
   }
 
   counters(set: string): Promise<Map<string, Traffic>> {

@@ -4,13 +4,16 @@ import type { Clock } from '../lib/clock.ts';
 import { ACTIVE_LIST } from './banks.ts';
 import { activeMembers } from './choice.ts';
 import type { Iptables } from './iptables/iptables.ts';
+import type { Bequest } from './kernel.ts';
 import type { LinkClient } from './links/client.ts';
+import { deletionByMark } from './netlink/conntrack/client.ts';
 import { generationRequest } from './netlink/generation.ts';
 import type { IpsetClient } from './netlink/ipset/client.ts';
 import { commandType, encodeList, encodeListHeads } from './netlink/ipset/encode.ts';
 import { NLM_F_DUMP, NLM_F_REQUEST, encodeMessage } from './netlink/message.ts';
 import { SET_PREFIX } from './observe.ts';
 import { Sentry } from './sentry.ts';
+import type { LastWish } from './sentry.ts';
 import { pathOfSysctl, readSysctl } from './sysctl.ts';
 
 /** How long a sum of iptables-legacy's rules is good for; milliseconds. */
@@ -30,6 +33,7 @@ export class Fingerprint {
   #sentry: { readonly sysctls: string; readonly sentry: Sentry } | null = null;
   #links: { readonly count: number | null; readonly print: string } = { count: null, print: '' };
   #legacy: { at: number; print: Promise<string> } = { at: 0, print: Promise.resolve('') };
+  #bequests: readonly LastWish[] = [];
   #disturbed: () => void = () => undefined;
   #tells = false;
   #closed = false;
@@ -57,6 +61,12 @@ export class Fingerprint {
     return sumOf([...host, links, looked].join('|'));
   }
 
+  /** Left with who looks for us, as there is one. */
+  bequeath(bequests: readonly Bequest[]): void {
+    this.#bequests = bequests.map(({ at, flows }) => ({ at, message: deletionByMark(flows) }));
+    this.#sentry?.sentry.bequeath(this.#bequests);
+  }
+
   onDisturbed(callback: () => void): void {
     this.#disturbed = callback;
   }
@@ -75,6 +85,7 @@ export class Fingerprint {
         this.#tells &&= looks;
         this.#disturbed();
       });
+      sentry.bequeath(this.#bequests);
       this.#sentry = { sysctls: key, sentry };
     }
     return this.#sentry.sentry;

@@ -35,6 +35,12 @@ export interface MarkFilter {
   readonly mask: number;
 }
 
+/** Flows that are to be ended at a time, milliseconds since the epoch, should nobody be there any more to do it. */
+export interface Bequest {
+  readonly at: number;
+  readonly flows: MarkFilter;
+}
+
 export interface Traffic {
   readonly packets: number;
   readonly bytes: number;
@@ -110,6 +116,11 @@ export interface Kernel {
   deleteFlows(filter: MarkFilter): Promise<number>;
   /** Ends precisely this flow; false where it had ended by itself. */
   deleteFlow(flow: Flow): Promise<boolean>;
+  /**
+   * From now on these, and no others, are left to be done when this process has died or the kernel was closed; not where
+   * another director is there by then. Somebody else has to survive for it: it is a help, not a promise.
+   */
+  bequeath(bequests: readonly Bequest[]): void;
   /** Counters of a set's elements, by key. */
   counters(set: string): Promise<Map<string, Traffic>>;
   /** What this host lacks to do the work: one sentence each, with how to get it. */

@@ -12,7 +12,17 @@ import type { Variant } from './iptables/binaries.ts';
 import { Iptables } from './iptables/iptables.ts';
 import type { WantedJump } from './iptables/parse-save.ts';
 import { TableReader } from './iptables/tables.ts';
-import type { Flow, Kernel, LinkInfo, LinkTraffic, MarkFilter, Scope, Swap, Traffic } from './kernel.ts';
+import type {
+  Bequest,
+  Flow,
+  Kernel,
+  LinkInfo,
+  LinkTraffic,
+  MarkFilter,
+  Scope,
+  Swap,
+  Traffic,
+} from './kernel.ts';
 import { LinkClient } from './links/client.ts';
 import { linkTraffic } from './links/traffic.ts';
 import { NETLINK_NETFILTER, NETLINK_ROUTE, NetlinkConnection } from './netlink/connection.ts';
@@ -131,6 +141,10 @@ export class LinuxKernel implements Kernel {
 
   deleteFlow(flow: Flow): Promise<boolean> {
     return this.#conntrack.deleteFlow(flow);
+  }
+
+  bequeath(bequests: readonly Bequest[]): void {
+    this.#fingerprint.bequeath(bequests);
   }
 
   async counters(set: string): Promise<Map<string, Traffic>> {

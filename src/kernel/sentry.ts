@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
+import { uptime } from 'node:os';
 import { toolEnvironment } from './run.ts';
 
 /**
@@ -17,10 +18,15 @@ import { toolEnvironment } from './run.ts';
  * byte 32 of its head: after nlmsghdr, nfgenmsg, IPSET_ATTR_PROTOCOL and its own attribute's header (ip_set_core.c,
  * ip_set_dump_do). The kernel tells each head in a datagram of its own, which makes many sets dear: each is looked at
  * more seldom then.
+ *
+ * What it is told is who wants what done when the director is gone: lines of "SECONDS:MESSAGE SECONDS:MESSAGE ...", by
+ * the host's uptime (proc(5)), the last line counting. It does that then, unless another director (its socket's name
+ * stands in /proc/net/unix) is there; MSG_DONTWAIT = 0x40.
  */
 const LOOK = `
 use strict;
 $| = 1;
+$SIG{PIPE} = 'IGNORE';
 my ($prefix, $messages, @paths) = @ARGV;
 my ($heads, @requests) = map { pack 'H*', $_ } split /,/, $messages;
 sub netlink {
@@ -57,6 +63,7 @@ sub content {
   delete $files{$path};
   return '';
 }
+my ($said, @wishes) = ('');
 my ($waiting, $tick, $every, $sets, $last) = ('', 0, 1, '', '');
 vec($waiting, fileno($_), 1) = 1 for $links, *STDIN;
 while (1) {
@@ -69,11 +76,28 @@ while (1) {
   print "state\\n" if $state ne $last;
   $last = $state;
   select(my $ready = $waiting, undef, undef, 0.3) > 0 or next;
-  exit if vec($ready, fileno(STDIN), 1) and not sysread STDIN, $come, 1;
+  if (vec($ready, fileno(STDIN), 1)) {
+    sysread STDIN, $come, 65536 or last;
+    $said .= $come;
+    @wishes = map { [split /:/] } split / /, $1 while $said =~ s/^(.*)\\n//;
+  }
   vec($ready, fileno($links), 1) or next;
   1 while defined recv $links, $come, 65536, 0x40 or $! == 105;
   print "links\\n";
   select undef, undef, undef, 0.05;
+}
+sub uptime { return (content('/proc/uptime') =~ /^(\\S+)/)[0] }
+sub another {
+  open my $sockets, '<', '/proc/net/unix' or return 0;
+  return scalar grep { /\\@dom0-director$/ } <$sockets>;
+}
+for (sort { $a->[0] <=> $b->[0] } @wishes) {
+  my ($at, $message) = @$_;
+  for (my $left; ($left = $at - uptime()) > 0 and not another();) {
+    select undef, undef, undef, $left < 0.5 ? $left : 0.5;
+  }
+  exit if another();
+  send $netfilter, pack('H*', $message), 0x40;
 }
 `;
 
@@ -90,6 +114,12 @@ export interface Questions {
   readonly files: readonly string[];
 }
 
+/** What is to be sent to netfilter at a time, milliseconds since the epoch, should the director be gone by then. */
+export interface LastWish {
+  readonly at: number;
+  readonly message: Uint8Array;
+}
+
 /** How often anything has changed since it began. */
 export interface Changes {
   readonly links: number;
@@ -103,6 +133,7 @@ export class Sentry {
   #child: ChildProcess | null = null;
   #changes: Changes | null = null;
   #startedAt = -Infinity;
+  #wishes = '';
   #closed = false;
 
   /** `onChange` is called after each change, and with false when nobody looks any more. */
@@ -136,6 +167,7 @@ export class Sentry {
     child.stdout.setEncoding('latin1').on('data', (lines: string) => {
       if (this.#child === child) this.#note(lines);
     });
+    if (this.#wishes !== '') child.stdin.write(this.#wishes);
     // It is no reason for this process to stay.
     for (const part of [child, child.stdin, child.stdout]) unreference(part);
   }
@@ -150,9 +182,22 @@ export class Sentry {
     this.#onChange(true);
   }
 
+  bequeath(wishes: readonly LastWish[]): void {
+    const since = Date.now() / 1000 - uptime();
+    const each = wishes.map(
+      ({ at, message }) => `${(at / 1000 - since).toFixed(2)}:${Buffer.from(message).toString('hex')}`,
+    );
+    const line = `${each.join(' ')}\n`;
+    if (line === this.#wishes || (each.length === 0 && this.#wishes === '')) return;
+    this.#wishes = line;
+    this.#child?.stdin?.write(line);
+  }
+
+  /** Who has something left to do is left to it. */
   close(): void {
     this.#closed = true;
-    this.#child?.kill('SIGKILL');
+    if (this.#wishes.trim() === '') this.#child?.kill('SIGKILL');
+    else this.#child?.stdin?.end();
     this.#child = null;
     this.#changes = null;
   }

@@ -14,6 +14,7 @@ import type { Reconciler } from '../reconcile/reconciler.ts';
 import type { ServiceRow, Store } from '../store/store.ts';
 import type { Unfinished } from './confirm.ts';
 import type { Actor, DirectorEvents } from './director.ts';
+import type { Old } from './flows.ts';
 import type { Entries, Entry } from './registry.ts';
 import { confirmedEntry, isDecided, toState } from './registry.ts';
 
@@ -64,6 +65,8 @@ export interface Context {
   readonly unfinished: Unfinished[];
   /** What the kernel has already and the disk would not take; the watch goes on trying. */
   readonly unsaved: (() => void)[];
+  /** DomUs that a flip leaves, until their flows are ended. */
+  leaving: readonly Old[];
   /** What stateOf() has made of entries, and for how long it holds. */
   readonly states: WeakMap<Entries, KnownState>;
   /** Torn down: nothing is directed any more. */

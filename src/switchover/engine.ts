@@ -18,6 +18,7 @@ import type { Reconciler } from '../reconcile/reconciler.ts';
 import { renderRestore } from '../render/restore.ts';
 import type { Store } from '../store/store.ts';
 import { isAsLeft } from './as-left.ts';
+import { bequeath } from './bequeath.ts';
 import { applyEntries } from './change.ts';
 import { confirm } from './confirm.ts';
 import type { Context, EngineEvents } from './context.ts';
@@ -110,6 +111,7 @@ export class Engine implements Director {
       entries: new Map(),
       unfinished: [],
       unsaved: [],
+      leaving: [],
       states: new WeakMap(),
       down: false,
       wake: () => this.#schedule(),
@@ -212,6 +214,7 @@ export class Engine implements Director {
 
   #schedule(): void {
     this.#cancelWake();
+    bequeath(this.#context);
     // What is torn down, or stopped, has nothing to wake up for: its deadlines would all be past for ever.
     const next = this.#stopped || this.#context.down ? null : nextDeadline(this.#context);
     if (next === null) return;

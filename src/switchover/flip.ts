@@ -1,6 +1,7 @@
 import type { Swap } from '../kernel/kernel.ts';
 import { isNotFound } from '../lib/errors.ts';
 import { planChoice } from '../plan/choice.ts';
+import { bequeath, leftBy } from './bequeath.ts';
 import { applyEntries } from './change.ts';
 import type { Context } from './context.ts';
 import { stateOf } from './context.ts';
@@ -17,5 +18,7 @@ export async function flip(context: Context, entries: Entries): Promise<Swap> {
     await applyEntries(context, context.entries, true);
     return context.kernel.prepareChoice(choice);
   });
+  context.leaving = leftBy(context.entries, entries);
+  bequeath(context, entries);
   return prepared.commit();
 }

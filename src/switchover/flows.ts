@@ -36,6 +36,8 @@ export async function leaveOld(
   const names = old.map(({ entry }) => entry.service.name);
   try {
     const counts = await leave(context, old, connections);
+    context.leaving = [];
+    context.wake();
     context.clock.after(STRAGGLERS_MS, () => void sweepStragglers(context, old, connections));
     return counts;
   } catch (error) {
@@ -75,7 +77,7 @@ type Busy = (entry: Entry, slot: Slot, protocol: Protocol) => boolean;
 async function busyOf(context: Context, old: readonly Old[]): Promise<Busy> {
   if (old.length <= ONE_BY_ONE) return () => true;
   const counted = await context.kernel.countFlows(context.config.markMask);
-  return (entry, slot, protocol) => (counted.get(filter(context, entry, slot, protocol).value) ?? 0) > 0;
+  return (entry, slot, protocol) => (counted.get(marksOf(context, entry, slot, protocol).value) ?? 0) > 0;
 }
 
 /** Those of them that are not live now: another flip, or a deadline, may have made one so meanwhile. */
@@ -113,7 +115,7 @@ export function liveSlotOf({ primary, trial }: Entry): Slot {
 /** Ends all flows of one DomU of the service, or only those of one protocol; answers how many. */
 export async function end(context: Context, entry: Entry, slot: Slot, protocol: Protocol): Promise<number> {
   if (!uses(entry.service, protocol)) return 0;
-  return context.kernel.deleteFlows(filter(context, entry, slot, protocol));
+  return context.kernel.deleteFlows(marksOf(context, entry, slot, protocol));
 }
 
 /**
@@ -124,7 +126,7 @@ export async function cutTcp(context: Context, entry: Entry, slot: Slot): Promis
   const sources = testersAt(context, entry, slot);
   if (sources.length === 0) return end(context, entry, slot, 'tcp');
   let ended = 0;
-  for await (const flows of context.kernel.flows(filter(context, entry, slot, 'tcp'))) {
+  for await (const flows of context.kernel.flows(marksOf(context, entry, slot, 'tcp'))) {
     for (const flow of flows) {
       if (sources.some((source) => contains(source, flow.from))) continue;
       if ((await context.kernel.deleteFlow(flow)) && !flow.closing) ended++;
@@ -141,11 +143,12 @@ export function testersAt({ clock }: Context, entry: Entry, slot: Slot): Network
 
 async function count(context: Context, entry: Entry, slot: Slot): Promise<number> {
   if (!uses(entry.service, 'tcp')) return 0;
-  const { value, mask } = filter(context, entry, slot, 'tcp');
+  const { value, mask } = marksOf(context, entry, slot, 'tcp');
   return (await context.kernel.countFlows(mask, value)).get(value) ?? 0;
 }
 
-function filter({ config }: Context, { id }: Entry, slot: Slot, protocol: Protocol): MarkFilter {
+/** Selects the flows of one DomU of the service, of one protocol. */
+export function marksOf({ config }: Context, { id }: Entry, slot: Slot, protocol: Protocol): MarkFilter {
   return { value: encodeMark({ id, slot, protocol }, config.markMask), mask: config.markMask };
 }
 

@@ -1,6 +1,7 @@
 import { messageOf } from '../lib/errors.ts';
 import type { Operation } from '../model/operation.ts';
 import { WATCHED_SYSCTLS, beforeLook, saveLook } from './as-left.ts';
+import type { Before } from './as-left.ts';
 import { applyEntries } from './change.ts';
 import { finish } from './confirm.ts';
 import type { Context } from './context.ts';
@@ -18,8 +19,8 @@ const CALM_MS = 2000;
  * the same small part of the time, but once a minute at least.
  */
 const WHOLE_MS = 10_000;
-const WHOLE_SHARE = 200;
-const WHOLE_AT_LEAST_MS = 60_000;
+const WHOLE_SHARE = 1000;
+const WHOLE_AT_LEAST_MS = 120_000;
 /** Repairs of the same thing, or failures, that follow each other within this time are a fight. */
 const FIGHT_MS = 15_000;
 /** After so many of them each next one waits twice as long, up to the longest wait. */
@@ -36,6 +37,7 @@ export class Watch {
   #seen = '';
   /** What was wanted then: a change of ours that others undo leaves the kernel as it was seen. */
   #wanted: Context['entries'] | null = null;
+  #before: Before | null = null;
   #wholeAt = 0;
   #stopped = false;
   /** By what was put back (see nameOf): how often in a row, and when last. */
@@ -121,7 +123,9 @@ export class Watch {
     const asSeen = print === this.#seen && entries === this.#wanted;
     if (asSeen && clock.now() < this.#wholeAt) return false;
     const began = clock.now();
-    const before = await beforeLook(this.#context);
+    // What nobody has touched since it was looked at last is still printed the same.
+    if (!asSeen || this.#before === null) this.#before = await beforeLook(this.#context);
+    const before = this.#before;
     const pending = await reconciler.pending(stateOf(this.#context));
     if (pending.length > 0) return true;
     saveLook(this.#context, before);

@@ -2,12 +2,18 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { KernelError, isNotFound, messageOf } from '../../../lib/errors.ts';
 import type { Flow, MarkFilter } from '../../kernel.ts';
 import type { NetlinkConnection, NetlinkMessage } from '../connection.ts';
+import { NLM_F_REQUEST, encodeMessage } from '../message.ts';
 import { messageType } from '../netfilter.ts';
 import { EVERYTHING, decodeFlow, encodeFlow, encodeMarkFilter, summaryOf } from './codec.ts';
 import { IPCTNL_MSG_CT_DELETE, IPCTNL_MSG_CT_GET } from './protocol.ts';
 
 const GET = messageType('conntrack', IPCTNL_MSG_CT_GET);
 const DELETE = messageType('conntrack', IPCTNL_MSG_CT_DELETE);
+
+/** The message that ends the flows of both families that match. */
+export function deletionByMark(filter: MarkFilter): Buffer {
+  return encodeMessage(DELETE, NLM_F_REQUEST, 1, encodeMarkFilter(filter));
+}
 
 /** Flows that are decoded between two turns of the event loop; some milliseconds' worth. */
 const CHUNK = 500;
