@@ -46,8 +46,10 @@ installPackages({
 if (forTests) for (const [tool, name] of Object.entries(UNPACKED)) unpack(tool, name);
 if (stale('node_modules/.package-lock.json', ['package-lock.json']))
   run('npm', ['ci', '--no-fund', '--no-audit', '--loglevel=error']);
-if (stale('dist/main.js', ['src', 'tsconfig.json', 'tsconfig.build.json']))
+if (stale('dist/main.js', ['src', '.ci/bundle.mjs', 'tsconfig.json', 'tsconfig.build.json'])) {
   run(process.execPath, ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.build.json']);
+  run(process.execPath, ['.ci/bundle.mjs']);
+}
 if (stale('dist/native/meter', NATIVE)) run(process.execPath, ['.ci/native.mjs']);
 if (stale('dist/web/index.html', ['src/web', 'src/lib', 'vite.config.ts', 'package-lock.json']))
   run(process.execPath, ['node_modules/vite/bin/vite.js', 'build', '--logLevel', 'warn']);
