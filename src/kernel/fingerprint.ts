@@ -6,7 +6,7 @@ import { activeMembers } from './choice.ts';
 import type { Iptables } from './iptables/iptables.ts';
 import type { Bequest } from './kernel.ts';
 import type { LinkClient } from './links/client.ts';
-import { deletionByMark } from './netlink/conntrack/client.ts';
+import { questionByMark } from './netlink/conntrack/client.ts';
 import { generationRequest } from './netlink/generation.ts';
 import type { IpsetClient } from './netlink/ipset/client.ts';
 import { commandType, encodeList, encodeListHeads } from './netlink/ipset/encode.ts';
@@ -63,7 +63,11 @@ export class Fingerprint {
 
   /** Left with who looks for us, as there is one. */
   bequeath(bequests: readonly Bequest[]): void {
-    this.#bequests = bequests.map(({ at, flows }) => ({ at, message: deletionByMark(flows) }));
+    this.#bequests = bequests.map(({ at, flows, sparing }) => ({
+      at,
+      flows: questionByMark(flows),
+      sparing,
+    }));
     this.#sentry?.sentry.bequeath(this.#bequests);
   }
 

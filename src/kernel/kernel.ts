@@ -1,4 +1,4 @@
-import type { Address, Family } from '../model/address.ts';
+import type { Address, Family, Network } from '../model/address.ts';
 import type { Choice, KernelState } from '../model/kernel-state.ts';
 import type { Operation } from '../model/operation.ts';
 import type { Protocol } from '../model/service.ts';
@@ -39,6 +39,8 @@ export interface MarkFilter {
 export interface Bequest {
   readonly at: number;
   readonly flows: MarkFilter;
+  /** But not what comes from these. */
+  readonly sparing: readonly Network[];
 }
 
 export interface Traffic {

@@ -1,6 +1,8 @@
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { uptime } from 'node:os';
+import { toBytes } from '../model/address.ts';
+import type { Network } from '../model/address.ts';
 import { toolEnvironment } from './run.ts';
 
 /**
@@ -19,9 +21,12 @@ import { toolEnvironment } from './run.ts';
  * ip_set_dump_do). The kernel tells each head in a datagram of its own, which makes many sets dear: each is looked at
  * more seldom then.
  *
- * What it is told is who wants what done when the director is gone: lines of "SECONDS:MESSAGE SECONDS:MESSAGE ...", by
- * the host's uptime (proc(5)), the last line counting. It does that then, unless another director (its socket's name
- * stands in /proc/net/unix) is there; MSG_DONTWAIT = 0x40.
+ * What it is told is whose flows to end when the director is gone: lines of "SECONDS:QUESTION:NETWORKS ...", by the
+ * host's uptime (proc(5)), the last line counting. It ends those that the kernel answers with, but for what comes from
+ * these networks, unless another director is there (its socket's name stands in /proc/net/unix). Of an answer
+ * (linux/netfilter/nfnetlink_conntrack.h), after nlmsghdr and nfgenmsg: CTA_TUPLE_ORIG = 1, in it CTA_TUPLE_IP = 1, in
+ * it CTA_IP_V4_SRC = 1 or CTA_IP_V6_SRC = 3; CTA_ID = 12. The two name a flow to IPCTNL_MSG_CT_DELETE = 2 of
+ * NFNL_SUBSYS_CTNETLINK = 1.
  */
 const LOOK = `
 use strict;
@@ -91,13 +96,46 @@ sub another {
   open my $sockets, '<', '/proc/net/unix' or return 0;
   return scalar grep { /\\@dom0-director$/ } <$sockets>;
 }
+sub attributes {
+  my ($bytes) = @_;
+  my %found;
+  while (length $bytes >= 4) {
+    my ($length, $type) = unpack 'S S', $bytes;
+    last if $length < 4 or $length > length $bytes;
+    my $padded = ($length + 3) & ~3;
+    $found{$type & 0x3fff} = substr($bytes, 0, $length) . "\\0" x ($padded - $length);
+    $bytes = $padded < length $bytes ? substr $bytes, $padded : '';
+  }
+  return %found;
+}
+sub spared {
+  my ($bits, $networks) = (unpack('B*', $_[0]), $_[1]);
+  for (split /,/, $networks) {
+    my ($network, $prefix) = split m{/};
+    $network = unpack 'B*', pack 'H*', $network;
+    return 1 if length $network == length $bits and substr($network, 0, $prefix) eq substr $bits, 0, $prefix;
+  }
+  return 0;
+}
+sub end_flows {
+  my ($question, $networks) = @_;
+  for my $flow (ask(pack 'H*', $question)) {
+    my %of = attributes(substr $flow, 20);
+    next unless $of{1} and $of{12};
+    my %tuple = attributes(substr $of{1}, 4);
+    my %address = attributes(substr $tuple{1}, 4);
+    next if spared(substr($address{1} || $address{3}, 4), $networks);
+    my $which = substr($flow, 16, 4) . $of{1} . $of{12};
+    send $netfilter, pack('L S S L L', 16 + length $which, 0x102, 1, 1, 0) . $which, 0;
+  }
+}
 for (sort { $a->[0] <=> $b->[0] } @wishes) {
-  my ($at, $message) = @$_;
+  my ($at, $question, $networks) = @$_;
   for (my $left; ($left = $at - uptime()) > 0 and not another();) {
     select undef, undef, undef, $left < 0.5 ? $left : 0.5;
   }
   exit if another();
-  send $netfilter, pack('H*', $message), 0x40;
+  end_flows($question, $networks || '');
 }
 `;
 
@@ -114,10 +152,13 @@ export interface Questions {
   readonly files: readonly string[];
 }
 
-/** What is to be sent to netfilter at a time, milliseconds since the epoch, should the director be gone by then. */
+/** Which flows are to be ended at a time, milliseconds since the epoch, should the director be gone by then. */
 export interface LastWish {
   readonly at: number;
-  readonly message: Uint8Array;
+  /** A netlink message that asks for them. */
+  readonly flows: Uint8Array;
+  /** Where those come from that go on. */
+  readonly sparing: readonly Network[];
 }
 
 /** How often anything has changed since it began. */
@@ -139,7 +180,7 @@ export class Sentry {
   /** `onChange` is called after each change, and with false when nobody looks any more. */
   constructor({ prefix, heads, others, files }: Questions, onChange: (looks: boolean) => void) {
     this.#onChange = onChange;
-    const messages = [heads, ...others].map((message) => Buffer.from(message).toString('hex'));
+    const messages = [heads, ...others].map(hexOf);
     this.#argv = ['-e', LOOK, prefix, messages.join(), ...files];
   }
 
@@ -185,7 +226,8 @@ export class Sentry {
   bequeath(wishes: readonly LastWish[]): void {
     const since = Date.now() / 1000 - uptime();
     const each = wishes.map(
-      ({ at, message }) => `${(at / 1000 - since).toFixed(2)}:${Buffer.from(message).toString('hex')}`,
+      ({ at, flows, sparing }) =>
+        `${(at / 1000 - since).toFixed(2)}:${hexOf(flows)}:${sparing.map(networkText).join()}`,
     );
     const line = `${each.join(' ')}\n`;
     if (line === this.#wishes || (each.length === 0 && this.#wishes === '')) return;
@@ -202,6 +244,10 @@ export class Sentry {
     this.#changes = null;
   }
 }
+
+const hexOf = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');
+const networkText = ({ family, address, prefix }: Network): string =>
+  `${hexOf(toBytes({ family, text: address }))}/${prefix}`;
 
 /** A pipe's stream has it, though its type does not say so. */
 function unreference(part: ChildProcess | object): void {

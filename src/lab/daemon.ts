@@ -39,9 +39,14 @@ export class Daemon {
     return this.#process;
   }
 
+  /** Starts it (again), and waits for nothing. */
+  launch(): void {
+    this.#process = this.#world.spawn('dom0', this.#argv, { log: this.logFile });
+  }
+
   /** Starts it (again); resolves when it is ready. */
   async start(): Promise<void> {
-    this.#process = this.#world.spawn('dom0', this.#argv, { log: this.logFile });
+    this.launch();
     await this.#until('ready', async () => (await this.call('GET', '/readyz')).status === 200);
   }
 

@@ -372,8 +372,9 @@ export class Store {
     return entries.length + count;
   }
 
-  recall(key: string): { fingerprint: string; status: number; body: string } | null {
-    const [row] = this.#all('SELECT * FROM idempotency WHERE key = ?', key);
+  /** What was answered before `since` counts no more. */
+  recall(key: string, since: number): { fingerprint: string; status: number; body: string } | null {
+    const [row] = this.#all('SELECT * FROM idempotency WHERE key = ? AND at >= ?', key, since);
     if (row === undefined) return null;
     return {
       fingerprint: String(row['fingerprint']),

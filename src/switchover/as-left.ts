@@ -17,10 +17,7 @@ export async function beforeLook({ kernel, entries }: Context): Promise<Before> 
   return { entries, print: await kernel.print(WATCHED_SYSCTLS) };
 }
 
-/**
- * Everything was as it should be. Written down each time, so that a disk that takes nothing is told by /readyz before
- * somebody needs it; and so that a director that starts with the same state on the same kernel need not look again.
- */
+/** Everything was as it should be: a director that starts with the same state on the same kernel need not look again. */
 export function saveLook(context: Context, { entries, print }: Before): void {
   const { clock, reconciler, store } = context;
   // What was changed during the look is another state than the one that was looked at.

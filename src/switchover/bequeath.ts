@@ -1,7 +1,7 @@
 import type { Bequest } from '../kernel/kernel.ts';
 import { otherSlot } from '../model/state.ts';
 import type { Context } from './context.ts';
-import { liveSlotOf, marksOf } from './flows.ts';
+import { liveSlotOf, marksOf, testersAt } from './flows.ts';
 import type { Old } from './flows.ts';
 import type { Entries, Entry } from './registry.ts';
 
@@ -31,7 +31,8 @@ function endings(entry: Entry): (Old & { at: number })[] {
 function bequestsOf(context: Context, { entry, slot, at }: Old & { at: number }): Bequest[] {
   if (!entry.service.ports.some(({ protocol }) => protocol === 'udp')) return [];
   const flows = marksOf(context, entry, slot, 'udp');
-  return AFTER_MS.map((after) => ({ at: at + after, flows }));
+  const sparing = testersAt(entry, slot, at);
+  return AFTER_MS.map((after) => ({ at: at + after, flows, sparing }));
 }
 
 /** The DomUs that are live before, and not after, these entries count. */

@@ -4,7 +4,7 @@ import { applyEntries, note } from './change.ts';
 import type { Context } from './context.ts';
 import { journal, publish, saveEntry, withEntries } from './context.ts';
 import { endTrial } from './end-trial.ts';
-import { cutTcp, liveSlotOf } from './flows.ts';
+import { cut, liveSlotOf } from './flows.ts';
 import type { Entry } from './registry.ts';
 import { list } from './switch-over.ts';
 
@@ -103,15 +103,15 @@ async function cutDrained(context: Context, now: number): Promise<void> {
 }
 
 async function cutOld(context: Context, record: SwitchRecord): Promise<number> {
-  let cut = 0;
+  let ended = 0;
   for (const [name, slot] of Object.entries(record.draining)) {
     const entry = context.entries.get(name);
     if (entry === undefined || liveSlotOf(entry) === slot) continue;
     try {
-      cut += await cutTcp(context, entry, slot);
+      ended += await cut(context, entry, slot, 'tcp');
     } catch (error) {
       note(context, [name], 'old connections could not be cut at their time', error);
     }
   }
-  return cut;
+  return ended;
 }

@@ -62,7 +62,7 @@ async function drainingFlows(
 ): Promise<number> {
   const value = markOf(context, entry, darkOf(entry));
   const all = counted.get(value) ?? 0;
-  const sources = testersAt(context, entry, darkOf(entry));
+  const sources = testersAt(entry, darkOf(entry), context.clock.now());
   if (sources.length === 0) return all;
   if (!timed) return 0;
   let others = 0;

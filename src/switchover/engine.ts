@@ -22,7 +22,7 @@ import { bequeath } from './bequeath.ts';
 import { applyEntries } from './change.ts';
 import { confirm } from './confirm.ts';
 import type { Context, EngineEvents } from './context.ts';
-import { journal, publish, saveEntry, stateOf } from './context.ts';
+import { journal, saveEntry, stateOf } from './context.ts';
 import { nextDeadline, passDeadlines } from './deadlines.ts';
 import { define, remove } from './define.ts';
 import type {
@@ -55,6 +55,7 @@ import type { KernelRules } from './rules.ts';
 import { mustFind, probeTargets, switchOver } from './switch-over.ts';
 import { teardown } from './teardown.ts';
 import { enrol, setTesting, unenrol } from './testers.ts';
+import { saveInTurn } from './unsaved.ts';
 import { Watch } from './watch.ts';
 import { whoami } from './whoami.ts';
 
@@ -129,13 +130,7 @@ export class Engine implements Director {
     const loaded = this.#load();
     const asLeft = await isAsLeft(context);
     if (!asLeft) await this.#mustBeFit();
-    context.store.write(() => {
-      context.store.saveLastId(loaded.lastId);
-      for (const name of loaded.overtaken) context.store.forgetRemoval(name);
-      for (const name of loaded.gone) context.store.removeService(name);
-      for (const entry of loaded.unsaved) saveEntry(context, entry);
-      context.store.forgetAnswers(context.clock.now() - ANSWERS_MS);
-    });
+    this.#saveLoaded(loaded);
     await context.queue.run(() => this.#takeOver(asLeft));
     context.health.watch([...context.entries.values()].map(({ service }) => service));
     context.health.onChange((service) => this.events.emit('service', service));
@@ -159,6 +154,19 @@ export class Engine implements Director {
     return loaded;
   }
 
+  /** What is new must be known to the next director too. Where nothing is, a full disk keeps nobody from going back. */
+  #saveLoaded({ lastId, overtaken, gone, unsaved }: Loaded): void {
+    const context = this.#context;
+    const { store } = context;
+    if (lastId === store.lastId() && overtaken.length + gone.length + unsaved.length === 0) return;
+    store.write(() => {
+      store.saveLastId(lastId);
+      for (const name of overtaken) store.forgetRemoval(name);
+      for (const name of gone) store.removeService(name);
+      for (const entry of unsaved) saveEntry(context, entry);
+    });
+  }
+
   /** The state is planned while other processes look at the host. */
   async #mustBeFit(): Promise<void> {
     const context = this.#context;
@@ -175,10 +183,11 @@ export class Engine implements Director {
     if (asLeft) this.events.emit('undisturbed', {});
     else await this.#bringTo(await recover(context));
     const text = `the director has started with ${context.entries.size} services`;
-    publish(
-      context,
-      context.store.write(() => journal(context, 'start', [], { by: 'director' }, text)),
-    );
+    try {
+      saveInTurn(context, () => journal(context, 'start', [], { by: 'director' }, text));
+    } catch (error) {
+      this.events.emit('reconcile-failed', { error });
+    }
   }
 
   async #bringTo(left: readonly Left[]): Promise<void> {
@@ -497,12 +506,16 @@ export class Engine implements Director {
       ...(this.#started ? [] : ['the director is still starting']),
       ...(this.#context.down ? ['torn down: nothing is directed'] : []),
       ...(this.#problem === null ? [] : [this.#problem.text]),
+      ...(this.#context.unsaved.length === 0
+        ? []
+        : ['what was done could not be written down yet: see the disk']),
     ];
     return { ready: problems.length === 0, problems, since: this.#since };
   }
 
   recall(key: string, fingerprint: string): { status: number; body: string } | null {
-    const known = this.#context.store.recall(key);
+    const { clock, store } = this.#context;
+    const known = store.recall(key, clock.now() - ANSWERS_MS);
     if (known === null) return null;
     if (known.fingerprint !== fingerprint) {
       throw new Refusal(

@@ -59,12 +59,12 @@ async function leave(context: Context, old: readonly Old[], connections: Connect
   let counts = NONE;
   for (const { entry, slot } of old) {
     if (busy(entry, slot, 'udp')) {
-      counts = add(counts, { ...NONE, udpFlushed: await end(context, entry, slot, 'udp') });
+      counts = add(counts, { ...NONE, udpFlushed: await cut(context, entry, slot, 'udp') });
     }
     if (!busy(entry, slot, 'tcp')) continue;
     const tcp =
       connections === 'cut'
-        ? { ...NONE, cut: await cutTcp(context, entry, slot) }
+        ? { ...NONE, cut: await cut(context, entry, slot, 'tcp') }
         : { ...NONE, kept: await count(context, entry, slot) };
     counts = add(counts, tcp);
   }
@@ -98,8 +98,8 @@ async function sweepStragglers(
       const still = stillOld(context, old);
       const busy = await busyOf(context, still);
       for (const { entry, slot } of still) {
-        if (busy(entry, slot, 'udp')) await end(context, entry, slot, 'udp');
-        if (connections === 'cut' && busy(entry, slot, 'tcp')) await cutTcp(context, entry, slot);
+        if (busy(entry, slot, 'udp')) await cut(context, entry, slot, 'udp');
+        if (connections === 'cut' && busy(entry, slot, 'tcp')) await cut(context, entry, slot, 'tcp');
       }
     });
   } catch (error) {
@@ -119,25 +119,26 @@ export async function end(context: Context, entry: Entry, slot: Slot, protocol: 
 }
 
 /**
- * Ends the TCP connections of everybody who would be directed elsewhere now; answers how many. Who tests on this DomU
- * stays there whoever is live, and nothing of his is ended.
+ * Ends the flows of everybody who would be directed elsewhere now; answers how many. Who tests on this DomU stays there
+ * whoever is live, and nothing of his is ended.
  */
-export async function cutTcp(context: Context, entry: Entry, slot: Slot): Promise<number> {
-  const sources = testersAt(context, entry, slot);
-  if (sources.length === 0) return end(context, entry, slot, 'tcp');
+export async function cut(context: Context, entry: Entry, slot: Slot, protocol: Protocol): Promise<number> {
+  const { clock, kernel } = context;
+  const sources = testersAt(entry, slot, clock.now());
+  if (sources.length === 0) return end(context, entry, slot, protocol);
+  if (!uses(entry.service, protocol)) return 0;
   let ended = 0;
-  for await (const flows of context.kernel.flows(marksOf(context, entry, slot, 'tcp'))) {
-    for (const flow of flows) {
-      if (sources.some((source) => contains(source, flow.from))) continue;
-      if ((await context.kernel.deleteFlow(flow)) && !flow.closing) ended++;
-    }
+  for await (const flows of kernel.flows(marksOf(context, entry, slot, protocol))) {
+    const others = flows.filter(({ from }) => !sources.some((source) => contains(source, from)));
+    const gone = await Promise.all(others.map((flow) => kernel.deleteFlow(flow)));
+    ended += others.filter(({ closing }, at) => gone[at] === true && !closing).length;
   }
   return ended;
 }
 
-/** Who is directed to this DomU for being a tester. */
-export function testersAt({ clock }: Context, entry: Entry, slot: Slot): Network[] {
-  const { testers, testing, primary } = toState(entry, clock.now());
+/** Who is directed to this DomU at that time for being a tester. */
+export function testersAt(entry: Entry, slot: Slot, at: number): Network[] {
+  const { testers, testing, primary } = toState(entry, at);
   return testing === 'open' && slot !== primary ? testers.map(({ source }) => source) : [];
 }
 

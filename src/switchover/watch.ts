@@ -21,6 +21,8 @@ const CALM_MS = 2000;
 const WHOLE_MS = 10_000;
 const WHOLE_SHARE = 1000;
 const WHOLE_AT_LEAST_MS = 120_000;
+/** How often that is written down. */
+const WRITTEN_MS = 10_000;
 /** Repairs of the same thing, or failures, that follow each other within this time are a fight. */
 const FIGHT_MS = 15_000;
 /** After so many of them each next one waits twice as long, up to the longest wait. */
@@ -38,6 +40,7 @@ export class Watch {
   /** What was wanted then: a change of ours that others undo leaves the kernel as it was seen. */
   #wanted: Context['entries'] | null = null;
   #before: Before | null = null;
+  #writtenAt = -Infinity;
   #wholeAt = 0;
   #stopped = false;
   /** By what was put back (see nameOf): how often in a row, and when last. */
@@ -121,14 +124,17 @@ export class Watch {
     const print = await kernel.fingerprint(WATCHED_SYSCTLS);
     const { entries } = this.#context;
     const asSeen = print === this.#seen && entries === this.#wanted;
-    if (asSeen && clock.now() < this.#wholeAt) return false;
+    if (asSeen && clock.now() < this.#wholeAt) {
+      this.#writeDown();
+      return false;
+    }
     const began = clock.now();
     // What nobody has touched since it was looked at last is still printed the same.
     if (!asSeen || this.#before === null) this.#before = await beforeLook(this.#context);
-    const before = this.#before;
     const pending = await reconciler.pending(stateOf(this.#context));
     if (pending.length > 0) return true;
-    saveLook(this.#context, before);
+    this.#writtenAt = -Infinity;
+    this.#writeDown();
     // Taken before the look: what came between is another print next time.
     this.#seen = print;
     this.#wanted = entries;
@@ -140,6 +146,14 @@ export class Watch {
     }
     events.emit('undisturbed', {});
     return false;
+  }
+
+  /** Also while nothing has to be looked at: a disk that takes nothing is told by /readyz before somebody needs it. */
+  #writeDown(): void {
+    const { clock } = this.#context;
+    if (this.#before === null || clock.now() - this.#writtenAt < WRITTEN_MS) return;
+    this.#writtenAt = clock.now();
+    saveLook(this.#context, this.#before);
   }
 
   async #repair(): Promise<void> {

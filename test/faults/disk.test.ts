@@ -38,7 +38,8 @@ afterAll(async () => {
 });
 
 async function ready(): Promise<ReadyView> {
-  return (await directed.daemon.call('GET', '/readyz')).body as ReadyView;
+  const answer = await directed.daemon.call('GET', '/readyz').catch(() => null);
+  return (answer?.body as ReadyView | null) ?? { ready: false, problems: [], since: '' };
 }
 
 async function untilReady(wanted: boolean): Promise<ReadyView> {
@@ -165,6 +166,26 @@ describe.each([
     expect([...seen]).toEqual(['mail-a']);
     expect(await operator.switchById(trial.id)).toMatchObject({ state: 'rolled-back' });
   });
+});
+
+it('starts on a disk that is full, says so, and rolls back', async () => {
+  const trial = await operator.switch(['mail', 'ldap'], { force: true });
+  await disk.fill();
+  try {
+    await directed.daemon.kill();
+    directed.daemon.launch();
+    const told = async (): Promise<string> => (await ready()).problems.join();
+    await expect.poll(told, { timeout: TOLD_WITHIN }).toMatch(/cannot be written/);
+    await operator.expectReached('customer', 'mail', 'mail-b');
+    const back = await directed.daemon.call('POST', `/v1/switches/${trial.id}/rollback`, {});
+    expect((back.body as Problem).detail).toMatch(/back on mail-a.*could not be written down/);
+    await operator.expectReached('customer', 'mail', 'mail-a');
+  } finally {
+    await disk.empty();
+  }
+  expect(await untilReady(true)).toMatchObject({ ready: true });
+  const journal = await operator.journal();
+  expect(journal.slice(0, 2).map(({ kind }) => kind)).toEqual(['rollback', 'start']);
 });
 
 describe('where the store is not what it was', () => {

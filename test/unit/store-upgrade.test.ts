@@ -69,7 +69,7 @@ describe('a store of the first schema', () => {
     expect(store.switchById('sw-1')).toMatchObject({ state: 'confirmed', kept: 3, udpFlushed: 1 });
     expect(store.intents()).toMatchObject([{ kind: 'switch', switchId: 'sw-2', committed: false }]);
     expect(store.journal({ limit: 9, service: 'web' })).toMatchObject([{ text: 'web was switched' }]);
-    expect(store.recall('a-key')).toEqual({ fingerprint: 'print', status: 201, body: '{}' });
+    expect(store.recall('a-key', 0)).toEqual({ fingerprint: 'print', status: 201, body: '{}' });
     expect([...store.sysctls()]).toEqual([['net/ipv4/ip_forward', '0']]);
     expect(store.meta('spelling')).toBe('[["-j RETURN","-j RETURN"]]');
     store.close();

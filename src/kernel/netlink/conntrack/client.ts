@@ -2,7 +2,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { KernelError, isNotFound, messageOf } from '../../../lib/errors.ts';
 import type { Flow, MarkFilter } from '../../kernel.ts';
 import type { NetlinkConnection, NetlinkMessage } from '../connection.ts';
-import { NLM_F_REQUEST, encodeMessage } from '../message.ts';
+import { NLM_F_DUMP, NLM_F_REQUEST, encodeMessage } from '../message.ts';
 import { messageType } from '../netfilter.ts';
 import { EVERYTHING, decodeFlow, encodeFlow, encodeMarkFilter, summaryOf } from './codec.ts';
 import { IPCTNL_MSG_CT_DELETE, IPCTNL_MSG_CT_GET } from './protocol.ts';
@@ -10,9 +10,9 @@ import { IPCTNL_MSG_CT_DELETE, IPCTNL_MSG_CT_GET } from './protocol.ts';
 const GET = messageType('conntrack', IPCTNL_MSG_CT_GET);
 const DELETE = messageType('conntrack', IPCTNL_MSG_CT_DELETE);
 
-/** The message that ends the flows of both families that match. */
-export function deletionByMark(filter: MarkFilter): Buffer {
-  return encodeMessage(DELETE, NLM_F_REQUEST, 1, encodeMarkFilter(filter));
+/** The message that asks for the flows of both families that match. */
+export function questionByMark(filter: MarkFilter): Buffer {
+  return encodeMessage(GET, NLM_F_REQUEST | NLM_F_DUMP, 1, encodeMarkFilter(filter));
 }
 
 /** Flows that are decoded between two turns of the event loop; some milliseconds' worth. */
