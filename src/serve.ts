@@ -104,7 +104,7 @@ async function start(
     clock,
     reconciler: new Reconciler({ kernel, frames, spelling, onSysctl }),
   });
-  const metrics = new Metrics({ version, snapshot: snapshotter({ engine, kernel, clock, meter }) });
+  const metrics = new Metrics({ version, snapshot: snapshotter({ engine, kernel, clock, health, meter }) });
   followEngine(metrics, engine, clock);
   followWithLog(engine, log);
   // Listening comes before anything is changed: a second daemon on this socket ends here.
