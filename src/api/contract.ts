@@ -476,7 +476,13 @@ export const cpuView = z
       .meta({ description: "Xen: CPU time of the kernel threads of each DomU's vifs" }),
     softirq: z.object({
       tickSeconds: seconds('All softirqs since boot, by ticks'),
-      exactSeconds: z.number().nullable(),
+      exactSeconds: z
+        .number()
+        .nullable()
+        .meta({
+          description: 'Network softirqs since the meter began, timed in windows and scaled; seconds',
+        }),
+      whyNotExact: z.string().meta({ description: 'Why there is no such figure; empty where there is' }),
     }),
     softnet: z.object({ dropped: z.number().int(), squeezed: z.number().int() }),
     probe: z

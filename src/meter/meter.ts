@@ -12,6 +12,7 @@ import { typicalBaseline } from './model.ts';
 import { Netback } from './netback.ts';
 import type { MeteredVif, MeterOptions } from './options.ts';
 import type { CpuBaseline, CpuProbe, CpuReport, Meter } from './report.ts';
+import { SoftirqAccount } from './softirq.ts';
 import { TrafficReader } from './traffic.ts';
 import type { LinkTraffic } from './traffic.ts';
 
@@ -38,6 +39,7 @@ export class RunningMeter implements Meter {
   readonly #ledger = new Ledger();
   readonly #means = new Means();
   readonly #netback = new Netback();
+  readonly #softirqs = new SoftirqAccount();
   readonly #queue = new SerialQueue();
   readonly #probe = { costSeconds: 0, windows: 0, samples: 0, clipped: 0, failures: 0 };
   #check: { cpuSeconds: number; overheadSeconds: number } | null = null;
@@ -71,6 +73,7 @@ export class RunningMeter implements Meter {
   report(): CpuReport {
     const { wanted } = this.#options;
     const { mode, why } = this.#parts.choice.state;
+    const { exactSeconds, why: whyNotExact } = this.#softirqs.state;
     return {
       at: new Date(this.#lastAt ?? this.#beganAt).toISOString(),
       mode,
@@ -81,7 +84,7 @@ export class RunningMeter implements Meter {
       baseline: this.#baseline,
       flows: this.#ledger.flows(),
       netback: this.#netbackSums,
-      softirq: { tickSeconds: softirqSeconds(), exactSeconds: null },
+      softirq: { tickSeconds: softirqSeconds(), exactSeconds, whyNotExact },
       softnet: softnet(),
       probe: this.#probeNow(),
       check: this.#check,
@@ -181,7 +184,8 @@ export class RunningMeter implements Meter {
     return found;
   }
 
-  #note({ costSeconds, windows, samples, pairs, check }: Measurement): void {
+  #note({ costSeconds, windows, samples, pairs, softirq, check }: Measurement): void {
+    this.#softirqs.note(softirq);
     this.#probe.costSeconds += costSeconds;
     this.#probe.windows += windows;
     this.#probe.samples += samples;

@@ -16,7 +16,7 @@ export function offMeter({ clock }: Pick<MeterOptions, 'clock'>): Meter {
       baseline: null,
       flows: [],
       netback: [],
-      softirq: { tickSeconds: softirqSeconds(), exactSeconds: null },
+      softirq: { tickSeconds: softirqSeconds(), exactSeconds: null, whyNotExact: 'the meter is off' },
       softnet: softnet(),
       probe: { costSeconds: 0, windows: 0, samples: 0, clipped: 0, failures: 0 },
       check: null,

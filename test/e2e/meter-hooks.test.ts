@@ -1,3 +1,4 @@
+import { readdir, readlink } from 'node:fs/promises';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { addNamespace, deleteNamespace, inNamespace, labName } from '../../src/lab/namespaces.ts';
 import { must } from '../../src/lab/run.ts';
@@ -40,6 +41,13 @@ const qdiscs = (): Promise<string> => inside('tc', 'qdisc', 'show');
 const start = (way: string): Promise<HelperProcess> => HelperProcess.hooks(namespace, way);
 const hook = (helper: HelperProcess): Promise<string[]> => helper.ask(`always ${indexes.join(' ')}`);
 
+/** What the kernel detaches with the last descriptor of it, those of softirqs included. */
+async function linksOf({ pid }: HelperProcess): Promise<number> {
+  const directory = `/proc/${pid}/fd`;
+  const targets = await Promise.all((await readdir(directory)).map((fd) => readlink(`${directory}/${fd}`)));
+  return targets.filter((target) => /^anon_inode:\[?bpf[-_](link|raw-tracepoint)/.test(target)).length;
+}
+
 const gone = (): Promise<void> => until(async () => (await hooked()).length === 0);
 
 describe.each(['tcx', 'clsact'])('%s', (way) => {
@@ -71,6 +79,17 @@ describe.each(['tcx', 'clsact'])('%s', (way) => {
     expect(await helper.end()).toBe(0);
     await gone();
     expect(await qdiscs()).toBe(before);
+  });
+
+  test('softirqs are timed as long as packets are, and no longer', async () => {
+    const helper = await start(way);
+    const packets = way === 'tcx' ? 4 : 0;
+    await hook(helper);
+    expect(await linksOf(helper)).toBe(packets + 2);
+    const answer = await helper.ask(`window 50 ${indexes.join(' ')}`);
+    expect(answer.at(-2)).toMatch(/^softirq \d+ \d+$/);
+    expect(await linksOf(helper)).toBe(0);
+    await helper.end();
   });
 
   test('a port that is not there is passed over', async () => {

@@ -45,6 +45,17 @@ describe('windows', () => {
     expect(other.overhead - quiet.overhead).toBeLessThan(told.overhead / 20);
   });
 
+  test('network softirqs are timed, and come to what the clock ticks make of softirqs', async () => {
+    const before = (await settled(network, MAIL)).softirq;
+    await metered(network, MAIL, () => load.routed('udp', 60_000, MAIL));
+    const { tickSeconds, exactSeconds, whyNotExact } = (await settled(network, MAIL)).softirq;
+    expect(whyNotExact).toBe('');
+    const exact = (exactSeconds ?? NaN) - (before.exactSeconds ?? 0);
+    // Of all softirqs, sampled a hundred times a second; here nearly all are the network's.
+    expect(exact / (tickSeconds - before.tickSeconds)).toBeGreaterThan(0.4);
+    expect(exact / (tickSeconds - before.tickSeconds)).toBeLessThan(2.5);
+  });
+
   test('the overhead is within a quarter of what the processes took more', async () => {
     const truths: number[] = [];
     const overheads: number[] = [];
@@ -147,6 +158,8 @@ test('where BPF and perf are refused the model is taken, and both are said', asy
   const view = await network.cpu();
   expect(view).toMatchObject({ mode: 'model', forced: false });
   expect(view.why).toMatch(/windows: .*not permitted; sampler: /);
+  expect(view.softirq.exactSeconds).toBeNull();
+  expect(view.softirq.whyNotExact).toContain('windows');
   expect(view.baseline).toMatchObject({ measured: false });
   const told = await metered(network, MAIL, () => load.routed('rr', 1000, MAIL));
   expect(told.overhead).toBeGreaterThan(0);

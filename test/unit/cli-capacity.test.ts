@@ -74,7 +74,7 @@ const report = (more: Partial<CpuReport> = {}): CpuReport => ({
   })),
   netback: [],
   check: null,
-  softirq: { tickSeconds: 1, exactSeconds: null },
+  softirq: { tickSeconds: 1, exactSeconds: null, whyNotExact: 'none' },
   softnet: { dropped: 0, squeezed: 0 },
   probe: { costSeconds: 0, windows: 1, samples: 1, clipped: 0, failures: 0 },
   ...more,

@@ -52,7 +52,7 @@ const view: CpuView = {
     flow('ldap', 'ldap-a', 'out', quiet),
   ],
   netback: [],
-  softirq: { tickSeconds: 123.4, exactSeconds: null },
+  softirq: { tickSeconds: 123.4, exactSeconds: null, whyNotExact: 'none' },
   softnet: { dropped: 0, squeezed: 3 },
   probe: { costSeconds: 0.42, windows: 1204, samples: 530_210, clipped: 1, failures: 0 },
   check: { cpuSeconds: 14, overheadSeconds: 11.2 },

@@ -207,7 +207,7 @@ function report(services: readonly string[]): CpuReport {
     baseline: { smallNanos: 540, bulkNanos: 740, measuredAt: '2026-01-02T03:00:00.000Z', measured: true },
     flows,
     netback: [{ domu: 'mail-a', service: 'mail', seconds: 0.5 }],
-    softirq: { tickSeconds: 12.5, exactSeconds: null },
+    softirq: { tickSeconds: 12.5, exactSeconds: null, whyNotExact: 'none' },
     softnet: { dropped: 1, squeezed: 2 },
     probe: { costSeconds: 0.01, windows: 7, samples: 700, clipped: 3, failures: 0 },
     check: null,
