@@ -13,7 +13,7 @@ import { systemClock } from './lib/clock.ts';
 import { DirectorError, messageOf, Refusal } from './lib/errors.ts';
 import { Releaser } from './lib/releaser.ts';
 import { openLog } from './log.ts';
-import { meteredVifs } from './meter/metered-vifs.ts';
+import { meteredDomus } from './meter/metered-domus.ts';
 import type { Meter } from './meter/report.ts';
 import { startMeter } from './meter/start-meter.ts';
 import { Metrics } from './metrics/metrics.ts';
@@ -137,7 +137,7 @@ async function measure(
   const meter = await startMeter({
     wanted,
     interval,
-    vifs: () => meteredVifs(engine.states()),
+    domus: () => meteredDomus(engine.states()),
     uplink: () => engine.config.uplink,
     helper: meterHelper,
     log: (level, text) => log[level](text),

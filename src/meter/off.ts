@@ -15,6 +15,7 @@ export function offMeter({ clock }: Pick<MeterOptions, 'clock'>): Meter {
       cores: onlineCpus(),
       baseline: null,
       flows: [],
+      unmeasured: [],
       netback: [],
       softirq: { tickSeconds: softirqSeconds(), exactSeconds: null, whyNotExact: 'the meter is off' },
       softnet: softnet(),

@@ -60,6 +60,8 @@ export interface CpuReport {
   readonly cores: number;
   readonly baseline: CpuBaseline | null;
   readonly flows: readonly CpuFlow[];
+  /** DomUs whose packets nobody sees, in no flow or in one that stands still, with the reason in words. */
+  readonly unmeasured: readonly (Pick<CpuFlow, 'service' | 'role' | 'domu'> & { readonly why: string })[];
   /** Xen: kernel threads of each DomU's vifs, seconds since the meter began; empty elsewhere. */
   readonly netback: readonly { readonly domu: string; readonly service: string; readonly seconds: number }[];
   /**

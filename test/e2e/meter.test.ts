@@ -86,14 +86,20 @@ describe('windows', () => {
 
   test('a vif that appears is measured from its first packet, and one that goes harms nobody', async () => {
     const vif = MAIL.vifs[1];
+    const unmeasured = async (): Promise<readonly string[]> =>
+      (await network.cpu()).unmeasured.map(({ domu, why }) => `${domu}: ${why}`);
+    const absent = 'mail-b: its vifs are not on this host now';
+    expect(await unmeasured()).toContain(absent);
     const peer = ['peer', 'name', 'eth2', 'netns', network.ns('mail')];
     await network.must('dom0', ['ip', 'link', 'add', 'name', vif, 'type', 'veth', ...peer]);
     await network.must('mail', ['ip', 'link', 'set', 'dev', 'eth2', 'up']);
     await network.must('dom0', ['ip', 'link', 'set', 'dev', vif, 'up']);
     await network.until(async () => sent(await network.cpu(), 'mail-b') === (await carried(vif)));
     expect(await carried(vif)).toBeGreaterThan(0);
+    expect(await unmeasured()).not.toContain(absent);
     await network.must('dom0', ['ip', 'link', 'delete', vif]);
     await measurements(network, 3);
+    expect(await unmeasured()).toContain(absent);
     const view = await network.cpu();
     expect(view).toMatchObject({ mode: 'windows', why: '' });
     expect(view.probe.failures).toBe(0);

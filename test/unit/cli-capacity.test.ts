@@ -72,6 +72,7 @@ const report = (more: Partial<CpuReport> = {}): CpuReport => ({
     nanosPerPacket: direction === 'in' ? 1000 : 2000,
     samples: 5000,
   })),
+  unmeasured: [],
   netback: [],
   check: null,
   softirq: { tickSeconds: 1, exactSeconds: null, whyNotExact: 'none' },

@@ -16,6 +16,7 @@ import { Means } from '../../src/meter/means.ts';
 import { TYPICAL_BRIDGE, modelNanos, nanosFor } from '../../src/meter/model.ts';
 import { Netback } from '../../src/meter/netback.ts';
 import { parsePairs } from '../../src/meter/pairs.ts';
+import { unmeasuredOf } from '../../src/meter/unmeasured.ts';
 import { SoftirqAccount } from '../../src/meter/softirq.ts';
 import { TrafficReader } from '../../src/meter/traffic.ts';
 import { HandClock } from '../contract/hand-clock.ts';
@@ -257,6 +258,15 @@ describe("the helper's answer", () => {
     const { softirq } = parsePairs(['nosoftirq Operation not permitted', 'done 0 0 0']);
     expect(softirq).toEqual({ refused: 'the kernel lets nobody time softirqs: Operation not permitted' });
   });
+});
+
+test('a DomU without vifs, and one whose vifs are gone, are told as not measured', () => {
+  const of = (domu: string, vifs: string[]) => ({ service: 'mail', role: 'primary', domu, vifs }) as const;
+  const domus = [of('a', []), of('b', ['vif1.0', 'vif1.1']), of('c', ['vif2.0'])];
+  expect(unmeasuredOf(domus, new Set(['eth0', 'vif1.1']))).toEqual([
+    { service: 'mail', role: 'primary', domu: 'a', why: 'no vifs are configured for it' },
+    { service: 'mail', role: 'primary', domu: 'c', why: 'its vifs are not on this host now' },
+  ]);
 });
 
 describe('network softirqs', () => {

@@ -206,6 +206,7 @@ function report(services: readonly string[]): CpuReport {
     cores: 2,
     baseline: { smallNanos: 540, bulkNanos: 740, measuredAt: '2026-01-02T03:00:00.000Z', measured: true },
     flows,
+    unmeasured: [],
     netback: [{ domu: 'mail-a', service: 'mail', seconds: 0.5 }],
     softirq: { tickSeconds: 12.5, exactSeconds: null, whyNotExact: 'none' },
     softnet: { dropped: 1, squeezed: 2 },
