@@ -236,11 +236,9 @@ static void answer(char *line)
 // tcx where the kernel has it. Answers why not, or null.
 static const char *choose(const char *way)
 {
-	bool tcx = strcmp(way, "clsact") != 0 && tcx_known(&programs);
-	if (!tcx && strcmp(way, "tcx") == 0)
+	if (!hooks_choose(&hooks, way))
 		return "this kernel has no tcx";
-	hooks.way = tcx ? TCX : CLSACT;
-	if (tcx)
+	if (hooks.way == TCX)
 		return NULL;
 	clsact_sweep();
 	guard = guard_start(clear_up);
