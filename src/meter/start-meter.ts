@@ -29,7 +29,8 @@ export async function startMeter(options: MeterOptions): Promise<Meter> {
 
 type Way = Exclude<MeterMode, 'off'>;
 
-const CHAINS: Readonly<Record<Way | 'auto', readonly Way[]>> = {
+/** From the truest on; the first that works is taken. */
+export const CHAINS: Readonly<Record<Way | 'auto', readonly Way[]>> = {
   auto: ['windows', 'sampler', 'model'],
   windows: ['windows', 'sampler', 'model'],
   always: ['always', 'sampler', 'model'],
