@@ -1,4 +1,5 @@
 import { Registry, collectDefaultMetrics } from 'prom-client';
+import { SerialQueue } from '../lib/queue.ts';
 import { Turn } from '../lib/turn.ts';
 import type { Operation } from '../model/operation.ts';
 import type { JournalKind } from '../model/records.ts';
@@ -29,6 +30,7 @@ const NEVER = 2 ** 31 - 1;
  * service is rendered from one snapshot (prom-client takes 120 ms for 50,000 series).
  */
 export class Metrics {
+  readonly #queue = new SerialQueue();
   readonly #registry = new Registry();
   readonly #recorders: Recorders;
   readonly #snapshot: () => Promise<MetricsSnapshot>;
@@ -78,8 +80,15 @@ export class Metrics {
     this.#recorders.journal.inc({ kind });
   }
 
-  /** In the Prometheus text format. Without the snapshot's series where it cannot be had: that is counted. */
-  async render(): Promise<{ contentType: string; body: Buffer }> {
+  /**
+   * In the Prometheus text format. Without the snapshot's series where it cannot be had: that is counted. One scrape
+   * after another: several at once would each have their part of every turn.
+   */
+  render(): Promise<{ contentType: string; body: Buffer }> {
+    return this.#queue.run(() => this.#render());
+  }
+
+  async #render(): Promise<{ contentType: string; body: Buffer }> {
     const rendered = await this.#renderSnapshot();
     const own = Buffer.from(await this.#registry.metrics());
     return { contentType: this.#registry.contentType, body: Buffer.concat([own, ...rendered]) };

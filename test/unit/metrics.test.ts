@@ -256,3 +256,15 @@ test('a scrape of a thousand services leaves others their turns', async () => {
   // A few pieces of text; never a whole family, let alone all of them.
   expect(turns.mostAtOnce).toBeLessThan(turns.all / 5);
 });
+
+test('scrapes at the same time take no longer turns than one', async () => {
+  const mostAtOnce = async (scrapes: number): Promise<number> => {
+    const turns = new CountedTurns();
+    const names = Array.from({ length: 1000 }, (_, n) => `s${n}`);
+    const metrics = metricsOf({ services: names.map((name) => turns.counting(service(name), 'name')) });
+    await turns.during(() => Promise.all(Array.from({ length: scrapes }, () => metrics.render())));
+    return turns.mostAtOnce;
+  };
+  const alone = await mostAtOnce(1);
+  expect(await mostAtOnce(4)).toBeLessThan(alone * 2);
+});
