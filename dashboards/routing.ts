@@ -119,7 +119,7 @@ export const routing: Dashboard = {
         {
           title: 'Softirqs of the host',
           description:
-            'Cores in softirqs: all of them by clock ticks, those of the network exactly, where the kernel tells.',
+            'Cores in softirqs: all by clock ticks; those that receive packets as timed in windows and scaled, where the kernel lets them be timed.',
           kind: 'timeseries',
           unit: 'percentunit',
           width: 12,

@@ -1,6 +1,8 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { LinuxKernel } from './kernel/linux.ts';
 import { systemClock } from './lib/clock.ts';
+import { meterHere } from './meter/possible.ts';
+import type { MeterHere } from './meter/possible.ts';
 import { JUMPS } from './render/layout.ts';
 
 interface Finding {
@@ -11,8 +13,19 @@ interface Finding {
 }
 
 /** Is this host fit to be directed, in the network namespace that this command runs in? Changes nothing. */
-export async function doctor(): Promise<{ text: string; json: unknown; fit: boolean }> {
-  const findings = [nodeVersion(), ...(await missing()), conntrackTable(), bridgeNetfilter()];
+export async function doctor({
+  meterHelper,
+}: {
+  /** Path of the meter's native helper. */
+  readonly meterHelper: string;
+}): Promise<{ text: string; json: unknown; fit: boolean }> {
+  const findings = [
+    nodeVersion(),
+    ...(await missing()),
+    conntrackTable(),
+    bridgeNetfilter(),
+    meterFinding(await meterHere(meterHelper)),
+  ];
   const fit = findings.every(({ grade }) => grade !== 'fault');
   const mark = { ok: 'ok     ', warning: 'warning', fault: 'FAULT  ' } as const;
   const text = findings
@@ -76,6 +89,24 @@ function bridgeNetfilter(): Finding {
       : null,
   };
 }
+
+/** Directing needs none of it: a host whose costs can only be guessed at is fit. */
+function meterFinding({ mode, by, lacking }: MeterHere): Finding {
+  const truest = mode === 'windows';
+  return {
+    grade: truest ? 'ok' : 'warning',
+    what: `what routing costs can be ${METER_WORDS[mode]}${truest ? '' : ', and no better'} (${by === '' ? mode : `${mode}, by ${by}`})`,
+    advice: lacking.length === 0 ? null : lacking.join('\n        '),
+  };
+}
+
+const METER_WORDS: Readonly<Record<MeterHere['mode'], string>> = {
+  windows: 'measured for each service by timing packets, once there is an uplink',
+  always: 'measured for each service by timing packets, once there is an uplink',
+  sampler: 'measured for all services together, by sampling',
+  model: 'told by typical figures',
+  off: 'told by nobody',
+};
 
 function readNumber(key: string): number | null {
   const file = `/proc/sys/${key}`;

@@ -7,23 +7,24 @@ import { runCli } from './cli/run.ts';
 const root = new URL('..', import.meta.url);
 const { version } = JSON.parse(readFileSync(new URL('package.json', root), 'utf8')) as { version: string };
 const self = fileURLToPath(import.meta.url);
+const inside = (name: string): string => fileURLToPath(new URL(name, root));
+const meterHelper = inside('dist/native/meter');
 
 // What only one command needs is loaded when it is asked for: a shell starts this program with each press of Tab.
 const local: LocalCommands = {
   version,
   serve: async ({ config }) => {
     const { serve } = await import('./serve.ts');
-    const directory = (name: string): string => fileURLToPath(new URL(name, root));
     return serve({
       configFile: config,
-      rules: directory('rules/'),
-      page: directory('dist/web/'),
-      meterHelper: directory('dist/native/meter'),
+      rules: inside('rules/'),
+      page: inside('dist/web/'),
+      meterHelper,
       version,
     });
   },
   check: async (file) => (await import('./check.ts')).check(file),
-  doctor: async () => (await import('./doctor.ts')).doctor(),
+  doctor: async () => (await import('./doctor.ts')).doctor({ meterHelper }),
   lab: async ({ tour }) => {
     const { runLab } = await import('./lab/lab.ts');
     return runLab({

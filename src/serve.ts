@@ -13,7 +13,7 @@ import { systemClock } from './lib/clock.ts';
 import { DirectorError, messageOf, Refusal } from './lib/errors.ts';
 import { Releaser } from './lib/releaser.ts';
 import { openLog } from './log.ts';
-import { meteredVifs } from './meter/metered-vifs.ts';
+import { meteredDomus } from './meter/metered-domus.ts';
 import type { Meter } from './meter/report.ts';
 import { startMeter } from './meter/start-meter.ts';
 import { Metrics } from './metrics/metrics.ts';
@@ -105,7 +105,7 @@ async function start(
     clock,
     reconciler: new Reconciler({ kernel, frames, spelling, onSysctl }),
   });
-  const metrics = new Metrics({ version, snapshot: snapshotter({ engine, kernel, clock, meter }) });
+  const metrics = new Metrics({ version, snapshot: snapshotter({ engine, kernel, clock, health, meter }) });
   followEngine(metrics, engine, clock);
   followWithLog(engine, log);
   // Listening comes before anything is changed: a second daemon on this socket ends here.
@@ -138,7 +138,7 @@ async function measure(
   const meter = await startMeter({
     wanted,
     interval,
-    vifs: () => meteredVifs(engine.states()),
+    domus: () => meteredDomus(engine.states()),
     uplink: () => engine.config.uplink,
     helper: meterHelper,
     log: (level, text) => log[level](text),

@@ -471,12 +471,19 @@ export const cpuView = z
     cores: z.number().int(),
     baseline: cpuBaseline.nullable(),
     flows: z.array(cpuFlow),
+    unmeasured: z.array(z.object({ service: serviceName, role, domu: z.string(), why: z.string() })).meta({
+      description:
+        'DomUs whose packets nobody sees, and why: the configuration names no vifs, or none is there',
+    }),
     netback: z
       .array(z.object({ domu: z.string(), service: serviceName, seconds: z.number() }))
       .meta({ description: "Xen: CPU time of the kernel threads of each DomU's vifs" }),
     softirq: z.object({
       tickSeconds: seconds('All softirqs since boot, by ticks'),
-      exactSeconds: z.number().nullable(),
+      exactSeconds: z.number().nullable().meta({
+        description: 'Network softirqs since the meter began, timed in windows and scaled; seconds',
+      }),
+      whyNotExact: z.string().meta({ description: 'Why there is no such figure; empty where there is' }),
     }),
     softnet: z.object({ dropped: z.number().int(), squeezed: z.number().int() }),
     probe: z

@@ -1,34 +1,16 @@
-import { z } from 'zod';
+import { cpuView } from '../api/contract.ts';
+import type { CpuFlowView } from '../api/contract.ts';
 import { measuredCost, TYPICAL_COST } from '../capacity/routing-cost.ts';
 import type { RoutingCost } from '../capacity/routing-cost.ts';
 import type { Client } from './client.ts';
 import { Failure } from './failure.ts';
-
-/** Of the meter's report, what is used here. */
-const cpuReport = z.object({
-  mode: z.string(),
-  why: z.string().default(''),
-  baseline: z.object({ smallNanos: z.number() }).nullable(),
-  flows: z.array(
-    z.object({
-      domu: z.string(),
-      direction: z.string(),
-      packets: z.number(),
-      packetsPerSecond: z.number(),
-      cpuShare: z.number(),
-      overheadShare: z.number(),
-      nanosPerPacket: z.number().nullable(),
-    }),
-  ),
-});
-export type CpuFlow = z.output<typeof cpuReport>['flows'][number];
 
 export interface KnownCost {
   readonly cost: RoutingCost;
   readonly measured: boolean;
   /** Where the figures are from, in words that go on after "the cost of a packet is ". */
   readonly origin: string;
-  readonly flows: readonly CpuFlow[];
+  readonly flows: readonly CpuFlowView[];
 }
 
 /** Milliseconds. The figures are at hand, or the daemon is too busy to be asked. */
@@ -37,7 +19,7 @@ const PATIENCE = 2000;
 /** The meter's figures; without a daemon or a meter, the typical ones, and why. Never fails. */
 export async function fetchCost(client: Client): Promise<KnownCost> {
   try {
-    const report = (await client.get('/v1/cpu', PATIENCE)).as(cpuReport);
+    const report = (await client.get('/v1/cpu', PATIENCE)).as(cpuView);
     const cost = measuredCost(report.flows, report.baseline?.smallNanos ?? null);
     const { mode, flows } = report;
     if (mode === 'off') return { ...typical('the meter is off'), flows };

@@ -23,6 +23,8 @@ export interface Measurement {
   readonly costSeconds: number;
   readonly windows: number;
   readonly samples: number;
+  /** Network softirqs of the whole host that were timed, in all; or why none could be. Null: nobody has tried. */
+  readonly softirq: { readonly nanos: number; readonly runs: number } | { readonly refused: string } | null;
   /** What another way of measuring found in the same interval, to compare; seconds. */
   readonly check: { readonly cpuSeconds: number; readonly overheadSeconds: number } | null;
 }
@@ -49,6 +51,7 @@ export const NOTHING: Measurement = {
   costSeconds: 0,
   windows: 0,
   samples: 0,
+  softirq: null,
   check: null,
 };
 

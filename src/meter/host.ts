@@ -12,6 +12,19 @@ export function softirqSeconds(proc = PROC): number {
   return Number(softirq ?? 0) / USER_HZ;
 }
 
+/**
+ * Network softirqs (those that receive) of all CPUs since boot: a row of /proc/softirqs, which begins with its name and
+ * has a figure for each CPU (linux, fs/proc/softirqs.c). Null where that is not to be had.
+ */
+export function networkSoftirqs(proc = PROC): number | null {
+  const [, row] = /^\s*NET_RX:(.*)$/m.exec(read(`${proc}/softirqs`)) ?? [];
+  if (row === undefined) return null;
+  return row
+    .trim()
+    .split(/\s+/)
+    .reduce((sum, each) => sum + Number(each), 0);
+}
+
 export interface Softnet {
   readonly dropped: number;
   readonly squeezed: number;

@@ -8,12 +8,15 @@ import { onlineCpus, softirqSeconds, softnet } from './host.ts';
 import { Ledger } from './ledger.ts';
 import type { Charge, Direction } from './ledger.ts';
 import { Means } from './means.ts';
+import { vifsOf } from './metered-domus.ts';
 import { typicalBaseline } from './model.ts';
 import { Netback } from './netback.ts';
 import type { MeteredVif, MeterOptions } from './options.ts';
 import type { CpuBaseline, CpuProbe, CpuReport, Meter } from './report.ts';
+import { SoftirqAccount } from './softirq.ts';
 import { TrafficReader } from './traffic.ts';
 import type { LinkTraffic } from './traffic.ts';
+import { unmeasuredOf } from './unmeasured.ts';
 
 export interface MeterParts {
   readonly choice: GaugeChoice;
@@ -38,12 +41,14 @@ export class RunningMeter implements Meter {
   readonly #ledger = new Ledger();
   readonly #means = new Means();
   readonly #netback = new Netback();
+  readonly #softirqs = new SoftirqAccount();
   readonly #queue = new SerialQueue();
   readonly #probe = { costSeconds: 0, windows: 0, samples: 0, clipped: 0, failures: 0 };
   #check: { cpuSeconds: number; overheadSeconds: number } | null = null;
   #baseline: CpuBaseline;
   #calibrating: Promise<CpuBaseline> | null = null;
   #netbackSums: CpuReport['netback'] = [];
+  #unmeasured: CpuReport['unmeasured'] = [];
   #seconds = 0;
   readonly #beganAt: number;
   #lastAt: number | null = null;
@@ -57,7 +62,7 @@ export class RunningMeter implements Meter {
     this.#parts = parts;
     this.#beganAt = options.clock.now();
     this.#baseline = typicalBaseline(this.#beganAt);
-    this.#ledger.keep(options.vifs());
+    this.#ledger.keep(vifsOf(options.domus()));
   }
 
   /** The first look, from which everything counts; then one at each interval. */
@@ -71,6 +76,7 @@ export class RunningMeter implements Meter {
   report(): CpuReport {
     const { wanted } = this.#options;
     const { mode, why } = this.#parts.choice.state;
+    const { exactSeconds, why: whyNotExact } = this.#softirqs.state;
     return {
       at: new Date(this.#lastAt ?? this.#beganAt).toISOString(),
       mode,
@@ -80,8 +86,9 @@ export class RunningMeter implements Meter {
       cores: onlineCpus(),
       baseline: this.#baseline,
       flows: this.#ledger.flows(),
+      unmeasured: this.#unmeasured,
       netback: this.#netbackSums,
-      softirq: { tickSeconds: softirqSeconds(), exactSeconds: null },
+      softirq: { tickSeconds: softirqSeconds(), exactSeconds, whyNotExact },
       softnet: softnet(),
       probe: this.#probeNow(),
       check: this.#check,
@@ -137,7 +144,8 @@ export class RunningMeter implements Meter {
   }
 
   async #measure(): Promise<void> {
-    const vifs = this.#options.vifs();
+    const domus = this.#options.domus();
+    const vifs = vifsOf(domus);
     this.#ledger.keep(vifs);
     const before = await this.#counters.read();
     const index = new Map(before.map((link) => [link.name, link.index]));
@@ -146,6 +154,7 @@ export class RunningMeter implements Meter {
     const measured = await this.#parts.choice.measure(this.#ports(vifs, index, uplink));
     const traffic = this.#traffic.next(await this.#counters.read());
     const now = this.#options.clock.now();
+    this.#unmeasured = unmeasuredOf(domus, new Set(traffic.map(({ name }) => name)));
     this.#note(measured);
     this.#charge(this.#find(vifs, traffic), uplink, measured);
     this.#seconds = this.#lastAt === null ? 0 : Math.max((now - this.#lastAt) / 1000, 0);
@@ -181,7 +190,8 @@ export class RunningMeter implements Meter {
     return found;
   }
 
-  #note({ costSeconds, windows, samples, pairs, check }: Measurement): void {
+  #note({ costSeconds, windows, samples, pairs, softirq, check }: Measurement): void {
+    this.#softirqs.note(softirq);
     this.#probe.costSeconds += costSeconds;
     this.#probe.windows += windows;
     this.#probe.samples += samples;

@@ -9,13 +9,18 @@ export interface MeteredVif {
   readonly domu: string;
 }
 
+export interface MeteredDomu extends Omit<MeteredVif, 'ifname'> {
+  /** None: nothing of it can be measured. */
+  readonly vifs: readonly string[];
+}
+
 export interface MeterOptions {
   /** `auto`: the truest that this host allows. */
   readonly wanted: 'auto' | MeterMode;
   /** Milliseconds between two measurements. */
   readonly interval: number;
-  /** Asked at each interval: vifs come and go, and roles change. */
-  readonly vifs: () => readonly MeteredVif[];
+  /** Asked at each interval: DomUs come and go, and roles change. */
+  readonly domus: () => readonly MeteredDomu[];
   /** The interface where services' packets come from; null where none is configured. */
   readonly uplink: () => string | null;
   /** Path of the native helper; one that is not there means less true ways of measuring. */

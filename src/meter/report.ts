@@ -60,10 +60,19 @@ export interface CpuReport {
   readonly cores: number;
   readonly baseline: CpuBaseline | null;
   readonly flows: readonly CpuFlow[];
+  /** DomUs whose packets nobody sees, in no flow or in one that stands still, with the reason in words. */
+  readonly unmeasured: readonly (Pick<CpuFlow, 'service' | 'role' | 'domu'> & { readonly why: string })[];
   /** Xen: kernel threads of each DomU's vifs, seconds since the meter began; empty elsewhere. */
   readonly netback: readonly { readonly domu: string; readonly service: string; readonly seconds: number }[];
-  /** Seconds in softirqs since boot: by ticks (/proc/stat); network softirqs exactly, where it can be had. */
-  readonly softirq: { readonly tickSeconds: number; readonly exactSeconds: number | null };
+  /**
+   * Seconds in all softirqs since boot, by ticks (/proc/stat); in those that receive from the network, since the meter
+   * began, timed in windows and scaled to all that the kernel counts. Null with the reason, in words, why not.
+   */
+  readonly softirq: {
+    readonly tickSeconds: number;
+    readonly exactSeconds: number | null;
+    readonly whyNotExact: string;
+  };
   /** /proc/net/softnet_stat, since boot. */
   readonly softnet: { readonly dropped: number; readonly squeezed: number };
   readonly probe: CpuProbe;

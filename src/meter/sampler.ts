@@ -28,7 +28,7 @@ export class Sampler implements Gauge {
     this.#period = period;
   }
 
-  static async open({ helper: path }: MeterOptions): Promise<Sampler> {
+  static async open({ helper: path }: Pick<MeterOptions, 'helper'>): Promise<Sampler> {
     const { helper, ready } = await Helper.start(path, ['sampler', String(HERTZ)]);
     return new Sampler(helper, Number(ready) / 1e9);
   }

@@ -11,7 +11,7 @@ import type { Meter, MeterMode } from './report.ts';
 import { Sampler } from './sampler.ts';
 import { WindowGauge } from './windows.ts';
 
-export type { MeteredVif, MeterOptions } from './options.ts';
+export type { MeteredDomu, MeterOptions } from './options.ts';
 
 /**
  * Starts to measure, in the way that was asked for or in the truest that this host allows. Never throws for what the
@@ -29,7 +29,8 @@ export async function startMeter(options: MeterOptions): Promise<Meter> {
 
 type Way = Exclude<MeterMode, 'off'>;
 
-const CHAINS: Readonly<Record<Way | 'auto', readonly Way[]>> = {
+/** From the truest on; the first that works is taken. */
+export const CHAINS: Readonly<Record<Way | 'auto', readonly Way[]>> = {
   auto: ['windows', 'sampler', 'model'],
   windows: ['windows', 'sampler', 'model'],
   always: ['always', 'sampler', 'model'],

@@ -45,11 +45,11 @@ export class WindowGauge implements Gauge {
     if (busy === 0 || began < this.#nextAt) return NOTHING;
     const ports = [uplink, ...this.#chosen(vifs, busy)];
     const answer = await this.#helper.ask(`window ${this.#millis} ${ports.join(' ')}`, 'done');
-    const { pairs, costSeconds, samples } = parsePairs(answer);
+    const parsed = parsePairs(answer);
     const hooking = Math.max(this.#clock.now() - began - this.#millis, 0);
     this.#nextAt = this.#clock.now() + Math.min(hooking * DISTANCE, LONGEST_DISTANCE);
-    this.#millis = samples < FEW ? LONG : SHORT;
-    return { ...NOTHING, pairs, costSeconds, samples, windows: 1 };
+    this.#millis = parsed.samples < FEW ? LONG : SHORT;
+    return { ...NOTHING, ...parsed, windows: 1 };
   }
 
   #chosen(vifs: readonly number[], busy: number): readonly number[] {

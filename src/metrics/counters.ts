@@ -7,12 +7,15 @@ import { setName } from '../plan/names.ts';
 /** By address. */
 export type Counters = Readonly<Record<Family, ReadonlyMap<string, Traffic>>>;
 
-/** Of both families. A set that does not exist counts nothing: no service uses its family. */
+/**
+ * Of both families. A set that does not exist counts nothing: no service uses its family. One set after the other: a
+ * flip that waits for its turn at the kernel waits for one of them, not for all.
+ */
 export async function readCounters(kernel: Kernel, counter: Counter): Promise<Counters> {
   const read = (family: Family): Promise<ReadonlyMap<string, Traffic>> =>
     kernel.counters(setName(counter, family)).catch(() => new Map<string, Traffic>());
-  const [four, six] = await Promise.all([read(4), read(6)]);
-  return { 4: four, 6: six };
+  const four = await read(4);
+  return { 4: four, 6: await read(6) };
 }
 
 /** All of a DomU's addresses; null where none of them is counted. Lean: it is asked ten times a service and scrape. */

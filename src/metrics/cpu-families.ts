@@ -144,7 +144,7 @@ const REPORT: readonly {
   {
     name: 'softirq_network_seconds_total',
     type: 'counter',
-    help: 'CPU time in network softirqs of this host, timed at their begin and end; absent where that cannot be had.',
+    help: 'CPU time in softirqs of this host that receive from the network, since the meter began: those in windows (meter_mode) are timed at their begin and end, and the mean is scaled to all that /proc/softirqs counts; absent where softirqs cannot be timed, and until the first were.',
     samples: single(({ softirq }) => softirq.exactSeconds),
   },
   {

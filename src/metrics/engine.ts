@@ -1,10 +1,14 @@
 import { setImmediate } from 'node:timers/promises';
+import type { HealthMonitor } from '../health/monitor.ts';
 import type { Kernel } from '../kernel/kernel.ts';
 import { readSysctl } from '../kernel/sysctl.ts';
 import type { Clock } from '../lib/clock.ts';
+import { inTurns } from '../lib/turn.ts';
 import type { Meter } from '../meter/report.ts';
-import type { HealthReport, ServiceSnapshot } from '../model/records.ts';
-import type { Role, Slot } from '../model/state.ts';
+import { encodeMark } from '../model/mark.ts';
+import type { HealthReport } from '../model/records.ts';
+import type { Protocol } from '../model/service.ts';
+import type { Role, ServiceState, Slot } from '../model/state.ts';
 import { domuOf, liveRole, liveSlot, otherSlot, slotOf } from '../model/state.ts';
 import type { Counter } from '../plan/names.ts';
 import { COUNTERS } from '../plan/names.ts';
@@ -38,49 +42,56 @@ export interface Sources {
   readonly engine: Engine;
   readonly kernel: Kernel;
   readonly clock: Clock;
+  readonly health: Pick<HealthMonitor, 'report'>;
   /** Null where nothing measures what routing costs. */
-  /** Null until the director is ready. */
   readonly meter: () => Meter | null;
 }
 
-/** Answers what takes one moment of everything that is rendered at a scrape. */
-export function snapshotter({ engine, kernel, clock, meter }: Sources): () => Promise<MetricsSnapshot> {
+/**
+ * Answers what takes one moment of everything that is rendered at a scrape. The state of all services is taken at
+ * once; what the kernel has counted is read before.
+ */
+export function snapshotter({
+  engine,
+  kernel,
+  clock,
+  health,
+  meter,
+}: Sources): () => Promise<MetricsSnapshot> {
   const dark = new DarkWatch(engine, kernel, clock);
   const times = new LastTimes(engine);
   return async () => {
-    const [services, counted] = await Promise.all([engine.services(), allCounters(kernel)]);
-    const counters = { ...counted, new: await dark.look({ closely: true }) };
+    const counted = await allCounters(kernel);
+    const flows = await countFlows(engine, kernel);
+    const counters = { ...counted, new: await dark.look({ open: flows }) };
+    // Which may have taken most of a turn.
+    await setImmediate();
     const monitored = engine.monitored();
-    const seen = { counters, dark, times, monitored, drains: endsOf(monitored.drains) };
+    const drains = endsOf(monitored.drains);
+    const seen = { counters, flows, health, dark, times, monitored, drains };
+    const states = engine.states();
+    await setImmediate();
     return {
       ready: engine.readiness().ready,
       writable: monitored.writable,
       conntrack: conntrackOf(),
-      services: await inTurns(services, (snapshot) => serviceMetrics(snapshot, seen)),
+      services: await inTurns(states, (state) => serviceMetrics(state, seen)),
       cpu: meter()?.report() ?? null,
     };
   };
 }
 
-/** So many services at a time, then others have their turn. */
-const AT_A_TIME = 100;
+type Counted = ReadonlyMap<number, number>;
 
-async function inTurns<From, To>(items: readonly From[], make: (item: From) => To): Promise<To[]> {
-  const made: To[] = [];
-  for (const item of items) {
-    made.push(make(item));
-    if (made.length % AT_A_TIME === 0) await setImmediate();
-  }
-  return made;
-}
+/** By our part of their mark; none where the kernel refuses to tell. */
+const countFlows = ({ config }: Engine, kernel: Kernel): Promise<Counted> =>
+  kernel.countFlows(config.markMask).catch(() => new Map<number, number>());
 
 type AllCounters = Readonly<Record<Counter, Counters>>;
 
 async function allCounters(kernel: Kernel): Promise<Omit<AllCounters, 'new'>> {
-  const others = COUNTERS.filter((counter) => counter !== 'new');
-  const read = await Promise.all(
-    others.map(async (name) => [name, await readCounters(kernel, name)] as const),
-  );
+  const read: [Counter, Counters][] = [];
+  for (const name of COUNTERS) if (name !== 'new') read.push([name, await readCounters(kernel, name)]);
   return Object.fromEntries(read) as Omit<AllCounters, 'new'>;
 }
 
@@ -92,6 +103,8 @@ function conntrackOf(): MetricsSnapshot['conntrack'] {
 
 interface Seen {
   readonly counters: AllCounters;
+  readonly flows: Counted;
+  readonly health: Sources['health'];
   readonly dark: DarkWatch;
   readonly times: LastTimes;
   readonly monitored: Monitored;
@@ -110,8 +123,7 @@ function endsOf(drains: Monitored['drains']): Map<string, number> {
 
 const drainKey = (service: string, slot: Slot): string => `${service} ${slot}`;
 
-function serviceMetrics(snapshot: ServiceSnapshot, seen: Seen): ServiceMetrics {
-  const { state } = snapshot;
+function serviceMetrics(state: ServiceState, seen: Seen): ServiceMetrics {
   const { name } = state.service;
   const old = otherSlot(liveSlot(state));
   return {
@@ -124,30 +136,31 @@ function serviceMetrics(snapshot: ServiceSnapshot, seen: Seen): ServiceMetrics {
     testers: state.testers.length,
     oldestTester: state.testers.length === 0 ? null : (seen.monitored.oldestEnrolments.get(name) ?? null),
     misdirected: seen.dark.misdirected(name),
-    draining: drainingOf(snapshot, old),
+    draining: drainingOf(state, old, seen),
     drainUntil: seen.drains.get(drainKey(name, old)) ?? null,
     marked: seen.times.of(name),
-    domus: (['primary', 'secondary'] as const).map((role) => domuMetrics(snapshot, role, seen.counters)),
+    domus: (['primary', 'secondary'] as const).map((role) => domuMetrics(state, role, seen)),
   };
 }
 
-function drainingOf({ state, flows }: ServiceSnapshot, old: Slot): ServiceMetrics['draining'] {
+function drainingOf(state: ServiceState, old: Slot, seen: Seen): ServiceMetrics['draining'] {
   if (directedTesters(state).length > 0) return null;
-  return { domu: state.slots[old].name, flows: flows[old] };
+  return { domu: state.slots[old].name, flows: flowsOf(state, old, seen) };
 }
 
-function domuMetrics(
-  { state, health, flows }: ServiceSnapshot,
-  role: Role,
-  counters: AllCounters,
-): DomuMetrics {
-  const slot = slotOf(state, role);
+function flowsOf({ id }: ServiceState, slot: Slot, { flows, monitored: { markMask } }: Seen): number {
+  const count = (protocol: Protocol): number => flows.get(encodeMark({ id, slot, protocol }, markMask)) ?? 0;
+  return count('tcp') + count('udp');
+}
+
+function domuMetrics(state: ServiceState, role: Role, seen: Seen): DomuMetrics {
+  const { counters, health } = seen;
   const domu = domuOf(state, role);
   return {
     domu: domu.name,
     role,
-    healthy: isHealthy(health[slot]),
-    flows: flows[slot],
+    healthy: isHealthy(health.report(state.service.name, domu.name)),
+    flows: flowsOf(state, slotOf(state, role), seen),
     in: totalOf(domu, counters.in),
     out: totalOf(domu, counters.out),
     opened: totalOf(domu, counters.new)?.packets ?? null,

@@ -1,5 +1,6 @@
-import { setImmediate } from 'node:timers/promises';
 import { Registry, collectDefaultMetrics } from 'prom-client';
+import { SerialQueue } from '../lib/queue.ts';
+import { Turn } from '../lib/turn.ts';
 import type { Operation } from '../model/operation.ts';
 import type { JournalKind } from '../model/records.ts';
 import { cpuFamilies } from './cpu-families.ts';
@@ -13,9 +14,6 @@ import type { Family } from './text-format.ts';
 
 /** Gauges of prom-client that are named like counters, which promtool refuses; the same is there by type without `_total`. */
 const MISNAMED = ['handles', 'requests', 'resources'].map((what) => `nodejs_active_${what}_total`);
-
-/** How long a scrape renders before others have their turn: a switch must not wait for one of thousands of services. */
-const TURN_MS = 3;
 
 /**
  * prom-client's quantiles of the event loop's delay need a timer that wakes the process a hundred times a second, which
@@ -32,6 +30,7 @@ const NEVER = 2 ** 31 - 1;
  * service is rendered from one snapshot (prom-client takes 120 ms for 50,000 series).
  */
 export class Metrics {
+  readonly #queue = new SerialQueue();
   readonly #registry = new Registry();
   readonly #recorders: Recorders;
   readonly #snapshot: () => Promise<MetricsSnapshot>;
@@ -81,19 +80,26 @@ export class Metrics {
     this.#recorders.journal.inc({ kind });
   }
 
-  /** In the Prometheus text format. Without the snapshot's series where it cannot be had: that is counted. */
-  async render(): Promise<{ contentType: string; body: string }> {
-    const rendered = await this.#renderSnapshot();
-    const body = (await this.#registry.metrics()) + rendered;
-    return { contentType: this.#registry.contentType, body };
+  /**
+   * In the Prometheus text format. Without the snapshot's series where it cannot be had: that is counted. One scrape
+   * after another: several at once would each have their part of every turn.
+   */
+  render(): Promise<{ contentType: string; body: Buffer }> {
+    return this.#queue.run(() => this.#render());
   }
 
-  async #renderSnapshot(): Promise<string> {
+  async #render(): Promise<{ contentType: string; body: Buffer }> {
+    const rendered = await this.#renderSnapshot();
+    const own = Buffer.from(await this.#registry.metrics());
+    return { contentType: this.#registry.contentType, body: Buffer.concat([own, ...rendered]) };
+  }
+
+  async #renderSnapshot(): Promise<Buffer[]> {
     try {
       return await renderInTurns(familiesOf(await this.#snapshot()));
     } catch {
       this.#recorders.snapshotErrors.inc();
-      return '';
+      return [];
     }
   }
 }
@@ -104,15 +110,14 @@ function* familiesOf(snapshot: MetricsSnapshot): Generator<Family> {
   if (snapshot.cpu !== null) yield* cpuFamilies(snapshot.cpu);
 }
 
-async function renderInTurns(families: Iterable<Family>): Promise<string> {
-  let text = '';
-  let begun = performance.now();
+/** A switch must not wait for a scrape of thousands of services. */
+async function renderInTurns(families: Iterable<Family>): Promise<Buffer[]> {
+  const turn = new Turn();
+  const text: Buffer[] = [];
   for (const family of families) {
     for (const piece of renderFamily(family)) {
-      text += piece;
-      if (performance.now() - begun < TURN_MS) continue;
-      await setImmediate();
-      begun = performance.now();
+      text.push(Buffer.from(piece));
+      if (turn.isOver) await turn.pass();
     }
   }
   return text;

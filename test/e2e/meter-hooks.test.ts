@@ -1,8 +1,9 @@
+import { readdir, readlink } from 'node:fs/promises';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { addNamespace, deleteNamespace, inNamespace, labName } from '../../src/lab/namespaces.ts';
-import { must } from '../../src/lab/run.ts';
+import { must, run } from '../../src/lab/run.ts';
 import { HelperProcess, until } from './support/helper-process.ts';
-import { METER_HELPER } from './support/scripts.ts';
+import { DIRECTOR, METER_HELPER } from './support/scripts.ts';
 
 /** Two ports of one namespace that is a Dom0's; the other ends are in it, too. */
 let namespace: string;
@@ -40,6 +41,13 @@ const qdiscs = (): Promise<string> => inside('tc', 'qdisc', 'show');
 const start = (way: string): Promise<HelperProcess> => HelperProcess.hooks(namespace, way);
 const hook = (helper: HelperProcess): Promise<string[]> => helper.ask(`always ${indexes.join(' ')}`);
 
+/** What the kernel detaches with the last descriptor of it, those of softirqs included. */
+async function linksOf({ pid }: HelperProcess): Promise<number> {
+  const directory = `/proc/${pid}/fd`;
+  const targets = await Promise.all((await readdir(directory)).map((fd) => readlink(`${directory}/${fd}`)));
+  return targets.filter((target) => /^anon_inode:\[?bpf[-_](link|raw-tracepoint)/.test(target)).length;
+}
+
 const gone = (): Promise<void> => until(async () => (await hooked()).length === 0);
 
 describe.each(['tcx', 'clsact'])('%s', (way) => {
@@ -71,6 +79,17 @@ describe.each(['tcx', 'clsact'])('%s', (way) => {
     expect(await helper.end()).toBe(0);
     await gone();
     expect(await qdiscs()).toBe(before);
+  });
+
+  test('softirqs are timed as long as packets are, and no longer', async () => {
+    const helper = await start(way);
+    const packets = way === 'tcx' ? 4 : 0;
+    await hook(helper);
+    expect(await linksOf(helper)).toBe(packets + 2);
+    const answer = await helper.ask(`window 50 ${indexes.join(' ')}`);
+    expect(answer.at(-2)).toMatch(/^softirq \d+ \d+$/);
+    expect(await linksOf(helper)).toBe(0);
+    await helper.end();
   });
 
   test('a port that is not there is passed over', async () => {
@@ -134,4 +153,36 @@ describe('clsact', () => {
     expect(guard).toBeGreaterThan(1);
     process.kill(guard, 'SIGKILL');
   }
+});
+
+describe('the doctor', () => {
+  const doctor = async (...before: string[]): Promise<string> =>
+    (await run(inNamespace(namespace, [...before, ...DIRECTOR, 'doctor']))).stdout;
+
+  test('says how costs would be measured, and leaves nothing', async () => {
+    const before = await qdiscs();
+    expect(await doctor()).toMatch(/^ok {5} what routing costs .* \(windows, by (tcx|clsact)\)$/m);
+    expect(await hooked()).toEqual([]);
+    expect(await qdiscs()).toBe(before);
+  });
+
+  test('does not take a running meter for a former one', async () => {
+    const helper = await start('clsact');
+    await hook(helper);
+    for (const way of ['clsact', 'auto']) expect(await inside(METER_HELPER, 'check', way)).toMatch(/^ready /);
+    expect(await doctor()).toContain('(windows');
+    expect(await hooked()).toHaveLength(4);
+    await helper.end();
+  });
+
+  test('says why it would be guessed', async () => {
+    const text = await doctor('setpriv', '--bounding-set', '-sys_admin,-bpf,-perfmon');
+    expect(text).toMatch(/^warning what routing costs .*typical figures, and no better \(model\)$/m);
+    expect(text).toMatch(/^ +windows: .*not permitted$/m);
+    expect(text).toMatch(/^ +sampler: /m);
+  });
+});
+
+test.each(['tcx', 'clsact'])('a plain bridge is measured by %s', async (way) => {
+  expect(await inside(METER_HELPER, 'baseline', way)).toMatch(/^small [1-9]\d* \d+ bulk [1-9]\d* \d+$/m);
 });

@@ -45,6 +45,17 @@ describe('windows', () => {
     expect(other.overhead - quiet.overhead).toBeLessThan(told.overhead / 20);
   });
 
+  test('network softirqs are timed, and come to what the clock ticks make of softirqs', async () => {
+    const before = (await settled(network, MAIL)).softirq;
+    await metered(network, MAIL, () => load.routed('udp', 60_000, MAIL));
+    const { tickSeconds, exactSeconds, whyNotExact } = (await settled(network, MAIL)).softirq;
+    expect(whyNotExact).toBe('');
+    const exact = (exactSeconds ?? NaN) - (before.exactSeconds ?? 0);
+    // Of all softirqs, sampled a hundred times a second; here nearly all are the network's.
+    expect(exact / (tickSeconds - before.tickSeconds)).toBeGreaterThan(0.4);
+    expect(exact / (tickSeconds - before.tickSeconds)).toBeLessThan(2.5);
+  });
+
   test('the overhead is within a quarter of what the processes took more', async () => {
     const truths: number[] = [];
     const overheads: number[] = [];
@@ -75,14 +86,22 @@ describe('windows', () => {
 
   test('a vif that appears is measured from its first packet, and one that goes harms nobody', async () => {
     const vif = MAIL.vifs[1];
+    const unmeasured = async (): Promise<readonly string[]> =>
+      (await network.cpu()).unmeasured.map(({ domu, why }) => `${domu}: ${why}`);
+    const absent = 'mail-b: its vifs are not on this host now';
+    expect(await unmeasured()).toContain(absent);
     const peer = ['peer', 'name', 'eth2', 'netns', network.ns('mail')];
     await network.must('dom0', ['ip', 'link', 'add', 'name', vif, 'type', 'veth', ...peer]);
     await network.must('mail', ['ip', 'link', 'set', 'dev', 'eth2', 'up']);
     await network.must('dom0', ['ip', 'link', 'set', 'dev', vif, 'up']);
-    await network.until(async () => sent(await network.cpu(), 'mail-b') === (await carried(vif)));
-    expect(await carried(vif)).toBeGreaterThan(0);
+    await network.until(async () => {
+      const told = sent(await network.cpu(), 'mail-b');
+      return told > 0 && told === (await carried(vif));
+    });
+    expect(await unmeasured()).not.toContain(absent);
     await network.must('dom0', ['ip', 'link', 'delete', vif]);
     await measurements(network, 3);
+    expect(await unmeasured()).toContain(absent);
     const view = await network.cpu();
     expect(view).toMatchObject({ mode: 'windows', why: '' });
     expect(view.probe.failures).toBe(0);
@@ -147,6 +166,8 @@ test('where BPF and perf are refused the model is taken, and both are said', asy
   const view = await network.cpu();
   expect(view).toMatchObject({ mode: 'model', forced: false });
   expect(view.why).toMatch(/windows: .*not permitted; sampler: /);
+  expect(view.softirq.exactSeconds).toBeNull();
+  expect(view.softirq.whyNotExact).toContain('windows');
   expect(view.baseline).toMatchObject({ measured: false });
   const told = await metered(network, MAIL, () => load.routed('rr', 1000, MAIL));
   expect(told.overhead).toBeGreaterThan(0);

@@ -28,7 +28,7 @@ beforeEach(async () => {
     listen: { socket: join(dir, 'sock'), http: null, tls: null },
     tokens: () => [],
     load: hostLoad,
-    metrics: () => Promise.resolve({ contentType: 'text/plain', body: '' }),
+    metrics: () => Promise.resolve({ contentType: 'text/plain', body: Buffer.of() }),
     meter: () => null,
     log: memoryLog(),
     version: '1.2.3',

@@ -2,6 +2,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import * as contract from '../../src/api/contract.ts';
 import type { App } from '../../src/api/context.ts';
 import { appWith } from './support/api-double.ts';
+import { CountedTurns } from './support/counted-turns.ts';
 import { NOW } from './support/director-double.ts';
 import type { DirectorDouble } from './support/director-double.ts';
 
@@ -65,6 +66,19 @@ test('after exchanged roles and in a trial, the secondary is the other DomU and 
 test('services are a bare array in the order of the director', async () => {
   const { json } = await call('GET', '/v1/services');
   expect((json as { name: string }[]).map(({ name }) => name)).toEqual(['mail', 'ldap']);
+});
+
+test('many services are listed a few at a time, and none of them is no list', async () => {
+  const turns = new CountedTurns();
+  const mail = director.table.get('mail')!;
+  director.table.clear();
+  expect((await call('GET', '/v1/services')).json).toEqual([]);
+  for (let n = 0; n < 200; n++) director.table.set(`s${n}`, turns.counting(mail, 'generation'));
+  const { json, headers } = await turns.during(() => call('GET', '/v1/services'));
+  expect(headers['content-type']).toBe('application/json; charset=utf-8');
+  expect(contract.serviceView.array().parse(json)).toHaveLength(200);
+  expect(turns.all).toBeGreaterThanOrEqual(200);
+  expect(turns.mostAtOnce).toBeLessThan(20);
 });
 
 test.each(['nobody', 'NOT-A-NAME', '..%2fetc', 'x'.repeat(150)])('%s is no service: 404', async (name) => {

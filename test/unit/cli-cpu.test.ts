@@ -51,8 +51,9 @@ const view: CpuView = {
     flow('ldap', 'ldap-a', 'in', { cpuShare: 0.00041, overheadShare: 0.0003, packetsPerSecond: 12 }),
     flow('ldap', 'ldap-a', 'out', quiet),
   ],
+  unmeasured: [],
   netback: [],
-  softirq: { tickSeconds: 123.4, exactSeconds: null },
+  softirq: { tickSeconds: 123.4, exactSeconds: null, whyNotExact: 'none' },
   softnet: { dropped: 0, squeezed: 3 },
   probe: { costSeconds: 0.42, windows: 1204, samples: 530_210, clipped: 1, failures: 0 },
   check: { cpuSeconds: 14, overheadSeconds: 11.2 },
@@ -84,6 +85,35 @@ describe('cpu', () => {
     expect(out).toContain('typical figures');
     expect(out).toContain('Why: windows: not permitted; sampler: hidden.');
     expect(out).toContain("Netback's own threads for mail-a: 12 s.");
+  });
+
+  it('says whose packets nobody sees, in their rows and why', async () => {
+    const why = 'no vifs are configured for it';
+    const unmeasured = [
+      { service: 'ldap', role: 'secondary' as const, domu: 'ldap-b', why },
+      {
+        service: 'mail',
+        role: 'secondary' as const,
+        domu: 'mail-b',
+        why: 'its vifs are not on this host now',
+      },
+      ...Array.from({ length: 9 }, (_, n) => ({
+        service: 'web',
+        role: 'primary' as const,
+        domu: `web-${n}`,
+        why,
+      })),
+    ];
+    daemon.answer('GET /v1/cpu', 200, { ...view, unmeasured });
+    const { out } = await run('cpu', { columns: 200 });
+    expect(out).toMatch(/^ +ldap-b +secondary +- +- +- +- +- +-$/m);
+    expect(out).toMatch(/^ +mail-b +secondary +- +- +- +- +- +-$/m);
+    // After mail's and before web's, not at the end.
+    expect(out.indexOf('ldap-b')).toBeLessThan(out.indexOf('web-0'));
+    expect(out).toContain('Not measured: mail-b (its vifs are not on this host now).');
+    expect(out).toContain(
+      'Not measured: ldap-b, web-0, web-1, web-2, web-3, web-4, web-5, web-6 and 2 more (no vifs',
+    );
   });
 
   it('calibrates first where it is asked to, and prints the answer as it came with --json', async () => {

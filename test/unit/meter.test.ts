@@ -10,12 +10,14 @@ import { GaugeChoice } from '../../src/meter/choose.ts';
 import type { Candidate } from '../../src/meter/choose.ts';
 import { NOTHING, modelGauge } from '../../src/meter/gauge.ts';
 import type { Pair } from '../../src/meter/gauge.ts';
-import { onlineCpus, softirqSeconds, softnet } from '../../src/meter/host.ts';
+import { networkSoftirqs, onlineCpus, softirqSeconds, softnet } from '../../src/meter/host.ts';
 import { Ledger } from '../../src/meter/ledger.ts';
 import { Means } from '../../src/meter/means.ts';
 import { TYPICAL_BRIDGE, modelNanos, nanosFor } from '../../src/meter/model.ts';
 import { Netback } from '../../src/meter/netback.ts';
 import { parsePairs } from '../../src/meter/pairs.ts';
+import { unmeasuredOf } from '../../src/meter/unmeasured.ts';
+import { SoftirqAccount } from '../../src/meter/softirq.ts';
 import { TrafficReader } from '../../src/meter/traffic.ts';
 import { HandClock } from '../contract/hand-clock.ts';
 
@@ -235,15 +237,71 @@ describe('the way of measuring', () => {
 
 describe("the helper's answer", () => {
   test('is read whole', () => {
-    expect(parsePairs(['pair 2 3 704 1499570 1 74624', 'done 1430 0 1160843'])).toEqual({
+    const pair = 'pair 2 3 704 1499570 1 74624';
+    expect(parsePairs([pair, 'softirq 2000000 350', 'done 1430 0 1160843'])).toEqual({
       pairs: [{ in: 2, out: 3, packets: 704, nanos: 1_499_570, clipped: 1 }],
+      softirq: { nanos: 2_000_000, runs: 350 },
       costSeconds: 0.001160843,
       samples: 704,
     });
   });
 
   test.each([['pear 2 3 4 5 6 7'], ['pair 2 3 x 5 6 7'], ['pair 2 3']])('"%s" is refused', (line) => {
+    expect(() => parsePairs([line, 'softirq 0 0', 'done 0 0 0'])).toThrow(/answered/);
+  });
+
+  test.each([['softirq 1 x'], ['softirq'], ['pair 2 3 4 5 6 7'], ['']])('"%s" tells no softirqs', (line) => {
     expect(() => parsePairs([line, 'done 0 0 0'])).toThrow(/answered/);
+  });
+
+  test('has the reason why softirqs cannot be timed', () => {
+    const { softirq } = parsePairs(['nosoftirq Operation not permitted', 'done 0 0 0']);
+    expect(softirq).toEqual({ refused: 'the kernel lets nobody time softirqs: Operation not permitted' });
+  });
+});
+
+test('a DomU without vifs, and one whose vifs are gone, are told as not measured', () => {
+  const of = (domu: string, vifs: string[]) => ({ service: 'mail', role: 'primary', domu, vifs }) as const;
+  const domus = [of('a', []), of('b', ['vif1.0', 'vif1.1']), of('c', ['vif2.0'])];
+  expect(unmeasuredOf(domus, new Set(['eth0', 'vif1.1']))).toEqual([
+    { service: 'mail', role: 'primary', domu: 'a', why: 'no vifs are configured for it' },
+    { service: 'mail', role: 'primary', domu: 'c', why: 'its vifs are not on this host now' },
+  ]);
+});
+
+describe('network softirqs', () => {
+  let counted: number | null;
+  let account: SoftirqAccount;
+  beforeEach(() => {
+    counted = 1000;
+    account = new SoftirqAccount(() => counted);
+  });
+
+  test('that were not timed count as long as those that were, from the beginning on', () => {
+    expect(account.state.exactSeconds).toBeNull();
+    expect(account.state.why).toContain('none was timed');
+    counted = 3000;
+    account.note({ nanos: 100_000, runs: 10 });
+    expect(account.state).toEqual({ exactSeconds: 2000 * 10e-6, why: '' });
+    counted = 4000;
+    account.note(null);
+    expect(account.state.exactSeconds).toBeCloseTo(3000 * 10e-6, 12);
+  });
+
+  test('follow the load: the last window weighs more than all before it', () => {
+    account.note({ nanos: 100_000, runs: 10 });
+    counted = 2000;
+    account.note({ nanos: 400_000, runs: 10 });
+    expect(account.state.exactSeconds).toBeCloseTo(1000 * 30e-6, 12);
+  });
+
+  test('that nobody may time, or count, have no figure, and the reason is told', () => {
+    account.note({ refused: 'no' });
+    expect(account.state).toEqual({ exactSeconds: null, why: 'no' });
+    counted = null;
+    account.note({ nanos: 1000, runs: 1 });
+    expect(account.state.exactSeconds).toBeNull();
+    expect(account.state.why).toContain('/proc/softirqs');
   });
 });
 
@@ -267,6 +325,9 @@ describe('/proc', () => {
     write('stat', 'cpu  1 2 3 4 5 6 700 8 0 0\ncpu0 1 2\ncpu1 1 2\nintr 5\n');
     write('net/softnet_stat', '0000000a 00000002 00000001 0\n0000000b 00000010 00000000 0\n');
     expect(softirqSeconds(proc)).toBe(7);
+    expect(networkSoftirqs(proc)).toBeNull();
+    write('softirqs', '        CPU0       CPU1       \n  NET_TX:  9  9\n  NET_RX:         12         30\n');
+    expect(networkSoftirqs(proc)).toBe(42);
     expect(softnet(proc)).toEqual({ dropped: 18, squeezed: 1 });
     expect(onlineCpus(proc)).toBe(2);
   });

@@ -1,8 +1,9 @@
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { Flow } from '../../src/kernel/kernel.ts';
 import { followEngine, snapshotter } from '../../src/metrics/engine.ts';
 import { Metrics } from '../../src/metrics/metrics.ts';
 import { DEFAULT_MARK_MASK, encodeMark } from '../../src/model/mark.ts';
+import { CountedTurns } from './support/counted-turns.ts';
 import { ACTOR, Bench, CUSTOMER, definition, network } from './support/engine-bench.ts';
 
 const ORDER = { services: ['mail'], to: 'secondary' } as const;
@@ -14,10 +15,10 @@ let metrics: Metrics;
 
 /** As the daemon does it, before the engine starts. */
 function follow(): void {
-  const { engine, kernel, clock } = bench;
+  const { engine, kernel, clock, health } = bench;
   metrics = new Metrics({
     version: '1',
-    snapshot: snapshotter({ engine, kernel, clock, meter: () => null }),
+    snapshot: snapshotter({ engine, kernel, clock, health, meter: () => null }),
   });
   followEngine(metrics, engine, clock);
 }
@@ -31,7 +32,10 @@ afterEach(() => bench.close());
 /** Null where there is no such series. */
 async function value(series: string): Promise<number | null> {
   const { body } = await metrics.render();
-  const line = body.split('\n').find((one) => one.startsWith(`dom0_director_${series} `));
+  const line = body
+    .toString()
+    .split('\n')
+    .find((one) => one.startsWith(`dom0_director_${series} `));
   return line === undefined ? null : Number(line.split(' ').at(-1));
 }
 
@@ -148,3 +152,59 @@ describe('what happens', () => {
     expect(await value('rollbacks_total{cause="deadline"}')).toBe(0);
   });
 });
+
+describe('a host of many services', () => {
+  const MANY = 120;
+  const services = Object.fromEntries(
+    Array.from({ length: MANY }, (_, n) => [`s${n}`, definition(`s${n}`, n + 1)]),
+  );
+
+  it('is looked at a few services at a time', async () => {
+    bench.close();
+    bench = await Bench.open({ services });
+    follow();
+    const turns = new CountedTurns();
+    const report = turns.counted(bench.health.report.bind(bench.health));
+    vi.spyOn(bench.health, 'report').mockImplementation(report);
+    await turns.during(() => metrics.render());
+    expect(turns.all).toBe(2 * MANY);
+    expect(turns.mostAtOnce).toBeLessThan(turns.all / 10);
+  });
+
+  it("has its testers' connections looked for in one walk, and none is missed", async () => {
+    bench.close();
+    bench = await Bench.open({ services });
+    follow();
+    await metrics.render();
+    for (let n = 0; n < MANY; n++)
+      bench.kernel.addTraffic('dir-new', `10.${n + 1}.0.3`, { packets: 1, bytes: 60 });
+    for (const [id, n] of [
+      [7, 1],
+      [90, 2],
+    ] as const)
+      bench.kernel.addFlow(toDark(id, n));
+    const walks = vi.spyOn(bench.kernel, 'flows');
+    await metrics.render();
+    expect(walks).toHaveBeenCalledTimes(1);
+    expect(await value('misdirected_connections_total{service="s6"}')).toBe(1);
+    expect(await value('misdirected_connections_total{service="s89"}')).toBe(1);
+    expect(await value('misdirected_connections_total{service="s1"}')).toBe(0);
+  });
+});
+
+/** A customer's connection to the secondary of the service with this id. */
+function toDark(id: number, n: number): Flow {
+  return {
+    family: 4,
+    protocol: 'tcp',
+    from: { family: 4, text: CUSTOMER },
+    to: { family: 4, text: `192.0.2.${id}` },
+    fromPort: 40_000 + n,
+    toPort: 25,
+    answeredBy: { family: 4, text: `10.${id}.0.3` },
+    answeredPort: 25,
+    mark: encodeMark({ id, slot: 'b', protocol: 'tcp' }, DEFAULT_MARK_MASK),
+    id: n,
+    closing: false,
+  };
+}

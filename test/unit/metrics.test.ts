@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
 import { Metrics } from '../../src/metrics/metrics.ts';
-import { setImmediate } from 'node:timers/promises';
 import type { CpuReport } from '../../src/meter/report.ts';
 import type { MetricsSnapshot, ServiceMetrics } from '../../src/metrics/snapshot.ts';
+import { CountedTurns } from './support/counted-turns.ts';
 
 const service = (name: string, change: Partial<ServiceMetrics> = {}): ServiceMetrics => ({
   name,
@@ -49,7 +49,10 @@ const metricsOf = (snapshot: Partial<MetricsSnapshot>) => {
   return new Metrics({ version: '1.2.3', snapshot: () => Promise.resolve(whole) });
 };
 const lines = async (metrics: Metrics, prefix = 'dom0_director_') =>
-  (await metrics.render()).body.split('\n').filter((line) => line.startsWith(prefix));
+  (await metrics.render()).body
+    .toString()
+    .split('\n')
+    .filter((line) => line.startsWith(prefix));
 
 test('each service has its series, and those that mean nothing now are absent', async () => {
   const metrics = metricsOf({ ready: true, services: [service('mail')] });
@@ -146,7 +149,8 @@ test('the text is well formed: help and type once before a family, no series twi
     conntrack,
     cpu: report(['mail']),
   });
-  const { body, contentType } = await metrics.render();
+  const { body: bytes, contentType } = await metrics.render();
+  const body = bytes.toString();
   expect(contentType).toContain('version=0.0.4');
   expect(body.endsWith('\n')).toBe(true);
   const seen = new Set<string>();
@@ -202,8 +206,9 @@ function report(services: readonly string[]): CpuReport {
     cores: 2,
     baseline: { smallNanos: 540, bulkNanos: 740, measuredAt: '2026-01-02T03:00:00.000Z', measured: true },
     flows,
+    unmeasured: [],
     netback: [{ domu: 'mail-a', service: 'mail', seconds: 0.5 }],
-    softirq: { tickSeconds: 12.5, exactSeconds: null },
+    softirq: { tickSeconds: 12.5, exactSeconds: null, whyNotExact: 'none' },
     softnet: { dropped: 1, squeezed: 2 },
     probe: { costSeconds: 0.01, windows: 7, samples: 700, clipped: 3, failures: 0 },
     check: null,
@@ -242,26 +247,24 @@ test('without a meter there is nothing about what routing costs', async () => {
 
 test('a scrape of a thousand services leaves others their turns', async () => {
   const names = Array.from({ length: 1000 }, (_, n) => `s${n}`);
-  const metrics = metricsOf({ services: names.map((name) => service(name)), cpu: report(names) });
-  await metrics.render();
-  let [longest, turns, done] = [0, 0, false];
-  const rendered = metrics.render().finally(() => (done = true));
-  const begun = performance.now();
-  for (let last = begun; !isTrue(done); turns++) {
-    await setImmediate();
-    longest = Math.max(longest, performance.now() - last);
-    last = performance.now();
-  }
-  const whole = performance.now() - begun;
-  const { body } = await rendered;
-  const series = body.split('\n').length;
-  console.log(
-    `${series} lines, ${Math.round(body.length / 1e5) / 10} MB in ${Math.round(whole)} ms; longest without a turn for others: ${Math.round(longest)} ms`,
-  );
-  expect(series).toBeGreaterThan(40_000);
-  expect(turns).toBeGreaterThan(10);
-  expect(longest).toBeLessThan(whole / 3);
+  const turns = new CountedTurns();
+  const services = names.map((name) => turns.counting(service(name), 'name'));
+  const metrics = metricsOf({ services, cpu: report(names) });
+  const { body } = await turns.during(() => metrics.render());
+  expect(body.toString().split('\n').length).toBeGreaterThan(40_000);
+  expect(turns.all).toBeGreaterThan(9000);
+  // A few pieces of text; never a whole family, let alone all of them.
+  expect(turns.mostAtOnce).toBeLessThan(turns.all / 5);
 });
 
-/** The compiler does not see who else changes it. */
-const isTrue = (value: boolean): boolean => value;
+test('scrapes at the same time take no longer turns than one', async () => {
+  const mostAtOnce = async (scrapes: number): Promise<number> => {
+    const turns = new CountedTurns();
+    const names = Array.from({ length: 1000 }, (_, n) => `s${n}`);
+    const metrics = metricsOf({ services: names.map((name) => turns.counting(service(name), 'name')) });
+    await turns.during(() => Promise.all(Array.from({ length: scrapes }, () => metrics.render())));
+    return turns.mostAtOnce;
+  };
+  const alone = await mostAtOnce(1);
+  expect(await mostAtOnce(4)).toBeLessThan(alone * 2);
+});

@@ -24,7 +24,8 @@ function getCpu(app: App, api: Api): void {
     },
     (_request, reply) => {
       const report = meterOf(api).report();
-      void reply.send({ ...report, flows: [...report.flows], netback: [...report.netback] });
+      const { flows, unmeasured, netback } = report;
+      void reply.send({ ...report, flows: [...flows], unmeasured: [...unmeasured], netback: [...netback] });
     },
   );
 }

@@ -4,6 +4,7 @@ import type { Api, App } from '../context.ts';
 import { serviceDefinition, serviceView as serviceSchema } from '../contract.ts';
 import { etag, ifMatch } from '../if-match.ts';
 import { actorOf, knownName, nameParams, newNameParams, reasonQuery } from '../names.ts';
+import { sendList } from '../send-bytes.ts';
 import { serviceView } from '../views.ts';
 
 const tags = ['services'];
@@ -28,7 +29,7 @@ function listServices(app: App, { director }: Api): void {
         },
       },
     },
-    async () => (await director.services()).map(serviceView),
+    async (_request, reply) => sendList(reply, await director.services(), serviceView),
   );
 }
 

@@ -22,13 +22,13 @@ interface Row {
   readonly service: string;
   readonly domu: string;
   readonly role: string;
-  readonly in: CpuFlowView;
-  readonly out: CpuFlowView;
+  /** Null: nobody sees its packets. */
+  readonly figures: { readonly in: CpuFlowView; readonly out: CpuFlowView } | null;
 }
 
 /** A row for each DomU, all of them together, and how it was measured. */
 export function cpuLines(view: CpuView, look: Look, now: number): string[] {
-  const rows = rowsOf(view.flows);
+  const rows = rowsOf(view);
   const table = rows.length === 0 ? [] : layout(COLUMNS, tableRows(rows, look), look);
   const notes = notesOf(view, now).flatMap((note) => wrap(note, look, 2));
   return [...table, ...(rows.length === 0 ? [] : ['']), ...notes.map(look.colors.dim)];
@@ -39,29 +39,39 @@ function tableRows(rows: readonly Row[], look: Look): Cell[][] {
   return rows.length === 1 ? cells : [...cells, totalCells(rows, look)];
 }
 
-function rowsOf(flows: readonly CpuFlowView[]): Row[] {
-  const towards = flows.filter(({ direction }) => direction === 'in');
-  return towards.flatMap((each) => {
-    const out = flows.find(
-      ({ service, domu, direction }) => direction === 'out' && service === each.service && domu === each.domu,
-    );
-    return out === undefined ? [] : [{ ...each, in: each, out }];
+function rowsOf({ flows, unmeasured }: CpuView): Row[] {
+  const found = new Map<string, Row>(
+    [...flows, ...unmeasured].map(({ service, domu, role }) => [
+      `${service} ${domu}`,
+      { service, domu, role, figures: null },
+    ]),
+  );
+  const seen = new Map(flows.map((flow) => [`${flow.service} ${flow.domu} ${flow.direction}`, flow]));
+  const silent = new Set(unmeasured.map(({ service, domu }) => `${service} ${domu}`));
+  const rows = [...found].map(([key, row]): Row => {
+    const [towards, out] = [seen.get(`${key} in`), seen.get(`${key} out`)];
+    if (towards === undefined || out === undefined || silent.has(key)) return row;
+    return { ...row, figures: { in: towards, out } };
   });
+  // Those of one service together, where the first of them is.
+  const services = [...new Set(rows.map(({ service }) => service))];
+  const at = new Map(services.map((service, n) => [service, n]));
+  return rows.toSorted((a, b) => (at.get(a.service) ?? 0) - (at.get(b.service) ?? 0));
 }
 
 function cellsOf(row: Row, first: boolean, look: Look): Cell[] {
   const { bold, dim } = look.colors;
-  const quiet = row.in.packetsPerSecond + row.out.packetsPerSecond === 0;
-  const paint = quiet ? dim : String;
+  const sum = sumOf([row]);
+  const paint = sum.in + sum.out === 0 ? dim : String;
   // Elsewhere than on a terminal each line stands for itself.
   const service = first || !look.tty ? row.service : '';
   return [
     { texts: [service], paint: bold },
     { texts: [row.domu], paint },
     { texts: [row.role, row.role.slice(0, 3)], paint: dim },
-    ...figures(sumOf([row]), paint, bold),
-    { texts: [nanos(row.in.nanosPerPacket)], paint },
-    { texts: [nanos(row.out.nanosPerPacket)], paint },
+    ...(row.figures === null ? NO_FIGURES : figures(sum, paint, bold)),
+    { texts: [nanos(row.figures?.in.nanosPerPacket ?? null)], paint },
+    { texts: [nanos(row.figures?.out.nanosPerPacket ?? null)], paint },
   ];
 }
 
@@ -71,6 +81,8 @@ function totalCells(rows: readonly Row[], look: Look): Cell[] {
   return [{ texts: ['all'], paint: bold }, blank, blank, ...figures(sumOf(rows), bold, bold), blank, blank];
 }
 
+const NO_FIGURES: readonly Cell[] = Array.from({ length: 4 }, () => ({ texts: ['-'] }));
+
 interface Sum {
   readonly in: number;
   readonly out: number;
@@ -79,7 +91,9 @@ interface Sum {
 }
 
 function sumOf(rows: readonly Row[]): Sum {
-  const sum = (figure: (row: Row) => number): number => rows.reduce((all, row) => all + figure(row), 0);
+  const all = rows.flatMap(({ figures: each }) => each ?? []);
+  const sum = (figure: (each: (typeof all)[number]) => number): number =>
+    all.reduce((so, each) => so + figure(each), 0);
   return {
     in: sum((row) => row.in.packetsPerSecond),
     out: sum((row) => row.out.packetsPerSecond),
@@ -102,6 +116,7 @@ function figures(sum: Sum, paint: Paint, strong: Paint): Cell[] {
 function notesOf(view: CpuView, now: number): string[] {
   return [
     `Measured by ${HOW[view.mode]}.${view.why === '' ? '' : ` Why: ${view.why}.`}`,
+    ...unmeasuredNotes(view),
     ...(view.mode === 'windows' || view.mode === 'always' ? [probeNote(view)] : []),
     ...(view.baseline === null ? [] : [baselineNote(view.baseline, now)]),
     ...(view.check === null ? [] : [checkNote(view.flows, view.check)]),
@@ -131,6 +146,19 @@ function baselineNote(baseline: NonNullable<CpuView['baseline']>, now: number): 
 function checkNote(flows: readonly CpuFlowView[], check: NonNullable<CpuView['check']>): string {
   const told = flows.reduce((sum, { overheadSeconds }) => sum + overheadSeconds, 0);
   return `Overhead since the meter began: ${seconds(told)} of CPU; by sampling call chains, all namespaces of this host: ${seconds(check.overheadSeconds)}.`;
+}
+
+/** So many are told by name. */
+const MOST_NAMES = 8;
+
+function unmeasuredNotes({ unmeasured }: CpuView): string[] {
+  const reasons = [...new Set(unmeasured.map(({ why }) => why))];
+  return reasons.map((reason) => {
+    const domus = unmeasured.filter(({ why }) => why === reason).map(({ domu }) => domu);
+    const named = domus.slice(0, MOST_NAMES).join(', ');
+    const more = domus.length > MOST_NAMES ? ` and ${domus.length - MOST_NAMES} more` : '';
+    return `Not measured: ${named}${more} (${reason}).`;
+  });
 }
 
 function netbackNotes({ netback }: CpuView): string[] {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// `meter baseline`: what a plain bridge takes between the same two hooks. Builds one in network namespaces of its own,
+// `meter baseline [auto|tcx|clsact]`: what a plain bridge takes between the same two hooks. Builds one in network namespaces of its own,
 // which nobody else can see and which are gone when this process ends, sends datagrams and a bulk of TCP across, and
 // prints one line: `small NANOS PACKETS bulk NANOS PACKETS`, or `failed REASON`.
 //
@@ -241,7 +241,7 @@ static void print(const char *name, struct totals totals, const char *end)
 	       (unsigned long long)totals.packets, end);
 }
 
-int command_baseline(void)
+int command_baseline(const char *way)
 {
 	static struct programs programs;
 	static struct hooks hooks = { .programs = &programs };
@@ -260,9 +260,7 @@ int command_baseline(void)
 	struct pair pair = { if_nametoindex(NAMES[0]), if_nametoindex(NAMES[1]) };
 	must(programs_load(&programs, &what), "the BPF programs");
 	// Filters of these namespaces end with them: no guard is needed.
-	hooks.way = TCX;
-	if (!tcx_known(&programs))
-		hooks.way = CLSACT;
+	must(hooks_choose(&hooks, way) ? 0 : -1, "tcx");
 	must(hooks_attach(&hooks, pair.in), "a hook");
 	must(hooks_attach(&hooks, pair.out), "a hook");
 	for (int end = 0; end < 2; end++) {

@@ -50,16 +50,22 @@ static size_t resolve(struct bpf_insn *insns, size_t count)
 }
 
 // bpf_ktime_get_ns() is for programs under the GPL; ours may be used under it (programs.c).
-int bpf_program(const char *name, struct bpf_insn *insns, size_t count)
+int bpf_program(enum bpf_prog_type type, const char *name, struct bpf_insn *insns, size_t count)
 {
 	union bpf_attr attr = {
-		.prog_type = BPF_PROG_TYPE_SCHED_CLS,
+		.prog_type = type,
 		.insns = pointer(insns),
 		.insn_cnt = resolve(insns, count),
 		.license = pointer("GPL"),
 	};
 	strncpy(attr.prog_name, name, sizeof attr.prog_name - 1);
 	return bpf_call(BPF_PROG_LOAD, &attr);
+}
+
+int bpf_tracepoint(const char *name, int program)
+{
+	union bpf_attr attr = { .raw_tracepoint = { .name = pointer(name), .prog_fd = program } };
+	return bpf_call(BPF_RAW_TRACEPOINT_OPEN, &attr);
 }
 
 int bpf_get(int map, const void *key, void *value)

@@ -9,7 +9,9 @@
 int bpf_call(int command, union bpf_attr *attr);
 int bpf_map(const char *name, enum bpf_map_type type, uint32_t key, uint32_t value, uint32_t entries);
 // Resolves the labels among `insns` (instructions.h) in place.
-int bpf_program(const char *name, struct bpf_insn *insns, size_t count);
+int bpf_program(enum bpf_prog_type type, const char *name, struct bpf_insn *insns, size_t count);
+// Calls a program at a tracepoint (linux/tracepoint.h) until the descriptor is closed.
+int bpf_tracepoint(const char *name, int program);
 int bpf_get(int map, const void *key, void *value);
 int bpf_set(int map, const void *key, const void *value);
 int bpf_delete(int map, const void *key);

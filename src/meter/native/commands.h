@@ -3,6 +3,7 @@
 #pragma once
 
 int command_hooks(const char *way);
-int command_baseline(void);
+int command_baseline(const char *way);
 int command_sampler(int hertz);
 int command_list(void);
+int command_check(const char *way);

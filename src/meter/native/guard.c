@@ -59,6 +59,8 @@ int guard_start(void (*clear)(void))
 
 bool guard_note(int index, bool added)
 {
+	if (!notes)
+		return true;
 	for (int at = 0; at < notes->count; at++) {
 		if (notes->notes[at].index != index)
 			continue;
@@ -77,6 +79,6 @@ bool guard_note(int index, bool added)
 
 void guard_each(void (*each)(int index, bool added))
 {
-	for (int at = 0; at < notes->count; at++)
+	for (int at = 0; notes && at < notes->count; at++)
 		each(notes->notes[at].index, notes->notes[at].added);
 }

@@ -4,12 +4,14 @@
 //   window MILLIS INDEX...   hook these ports, time for so long, unhook
 //   always INDEX...          keep these ports hooked, and only these; what was timed since the last call
 //
-// Each is answered by lines `pair IN OUT PACKETS NANOS CLIPPED BYTES` and one `done EVENTS LOST COST`: packets at the
-// hooks, those that came in and never left, nanoseconds that it all cost; or by `failed REASON`. The first line of all
-// is `ready tcx` or `ready clsact`; or `refused REASON`, and it ends.
+// Each is answered by lines `pair IN OUT PACKETS NANOS CLIPPED BYTES`, one `softirq NANOS RUNS` (network softirqs of the
+// whole host meanwhile) or `nosoftirq REASON`, and one `done EVENTS LOST COST`: packets at the hooks, those that came in
+// and never left, nanoseconds that it all cost; or by `failed REASON`. The first line of all is `ready tcx` or `ready
+// clsact`; or `refused REASON`, and it ends.
 #include "hooks.h"
 #include "guard.h"
 #include "commands.h"
+#include "softirq.h"
 #include <errno.h>
 #include <poll.h>
 #include <stdio.h>
@@ -18,8 +20,8 @@
 #include <time.h>
 #include <unistd.h>
 
-// What the kernel takes to call a program, beside the program; nanoseconds.
-enum { CALL_COST = 25, MOST_KNOWN = 4096 };
+// What the kernel takes to call a program, beside the program, and what a softirq takes to be timed; nanoseconds.
+enum { CALL_COST = 25, SOFTIRQ_COST = 2 * (CALL_COST + 45), MOST_KNOWN = 4096 };
 
 static struct programs programs;
 static struct hooks hooks = { .programs = &programs };
@@ -32,6 +34,9 @@ static struct known {
 } known[MOST_KNOWN];
 static size_t known_count;
 static struct events known_events;
+static struct softirq_totals known_softirqs;
+// Why softirqs are not timed; null where they are.
+static const char *no_softirq;
 
 static uint64_t own_nanos(void)
 {
@@ -48,6 +53,7 @@ static void clear_up(void)
 
 static void end(int status)
 {
+	softirq_stop();
 	programs_switch(&programs, false);
 	hooks_detach_all(&hooks);
 	clear_up();
@@ -96,6 +102,20 @@ static void print_pair(struct pair pair, struct totals now)
 	*before = now;
 }
 
+// Answers what timing them has cost.
+static uint64_t print_softirqs(void)
+{
+	if (no_softirq) {
+		printf("nosoftirq %s\n", no_softirq);
+		return 0;
+	}
+	struct softirq_totals now = softirq_totals();
+	uint64_t nanos = now.nanos - known_softirqs.nanos, runs = now.runs - known_softirqs.runs;
+	printf("softirq %llu %llu\n", (unsigned long long)nanos, (unsigned long long)runs);
+	known_softirqs = now;
+	return runs * SOFTIRQ_COST;
+}
+
 static void print_all(uint64_t began)
 {
 	struct pair pair, next;
@@ -107,6 +127,7 @@ static void print_all(uint64_t began)
 	struct events now = programs_events(&programs);
 	uint64_t seen = now.seen - known_events.seen, left = now.left - known_events.left;
 	uint64_t cost = seen * (programs.ingress_cost + CALL_COST) + left * (programs.egress_cost + CALL_COST);
+	cost += print_softirqs();
 	printf("done %llu %llu %llu\n", (unsigned long long)(seen + left),
 	       (unsigned long long)(now.lost - known_events.lost), (unsigned long long)(cost + own_nanos() - began));
 	known_events = now;
@@ -117,6 +138,14 @@ static void forget(void)
 	programs_clear(&programs);
 	known_count = 0;
 	known_events = (struct events){ 0 };
+}
+
+static void start_softirqs(void)
+{
+	if (no_softirq || softirq_started())
+		return;
+	no_softirq = softirq_start();
+	known_softirqs = (struct softirq_totals){ 0 };
 }
 
 // A port that is gone is no failure: a guest may stop at any time.
@@ -141,7 +170,9 @@ static void window(int millis, const int *indexes, size_t count)
 	}
 	// Only when all are there: a packet that passes one hook of two would be taken for another's.
 	programs_switch(&programs, true);
+	start_softirqs();
 	wait_for_input(millis);
+	softirq_stop();
 	programs_switch(&programs, false);
 	hooks_detach_all(&hooks);
 	print_all(began);
@@ -177,6 +208,7 @@ static void always(const int *indexes, size_t count)
 			return;
 	}
 	programs_switch(&programs, true);
+	start_softirqs();
 	print_all(began);
 }
 
@@ -204,11 +236,9 @@ static void answer(char *line)
 // tcx where the kernel has it. Answers why not, or null.
 static const char *choose(const char *way)
 {
-	bool tcx = strcmp(way, "clsact") != 0 && tcx_known(&programs);
-	if (!tcx && strcmp(way, "tcx") == 0)
+	if (!hooks_choose(&hooks, way))
 		return "this kernel has no tcx";
-	hooks.way = tcx ? TCX : CLSACT;
-	if (tcx)
+	if (hooks.way == TCX)
 		return NULL;
 	clsact_sweep();
 	guard = guard_start(clear_up);
@@ -230,6 +260,7 @@ int command_hooks(const char *way)
 	what = choose(way);
 	if (what)
 		return refuse(what, errno);
+	no_softirq = softirq_open();
 	printf("ready %s\n", hooks.way == TCX ? "tcx" : "clsact");
 	fflush(stdout);
 	setvbuf(stdin, NULL, _IONBF, 0);

@@ -21,6 +21,9 @@ struct hooks {
 // Whether this kernel knows tcx. Tried on an interface that cannot be: which is refused first tells it.
 bool tcx_known(const struct programs *programs);
 
+// `wanted`: tcx, clsact, or auto, which is tcx where the kernel has it. False where tcx is wanted and is not there.
+bool hooks_choose(struct hooks *hooks, const char *wanted);
+
 // 0, or -1 with errno: ENODEV where there is no such port (any more), ENOSPC where there are too many.
 int hooks_attach(struct hooks *hooks, int index);
 void hooks_detach(struct hooks *hooks, size_t at);

@@ -11,6 +11,7 @@
 int main(int count, char **words)
 {
 	const char *command = count > 1 ? words[1] : "";
+	const char *way = count > 2 ? words[2] : "auto";
 	// Writing to nobody is found out by reading: the guard must be told in order.
 	signal(SIGPIPE, SIG_IGN);
 	// Meant for the daemon, whose group this is in: it ends us by our input, when it has ended itself.
@@ -21,13 +22,16 @@ int main(int count, char **words)
 	const struct rlimit unlimited = { RLIM_INFINITY, RLIM_INFINITY };
 	setrlimit(RLIMIT_MEMLOCK, &unlimited);
 	if (strcmp(command, "hooks") == 0)
-		return command_hooks(count > 2 ? words[2] : "auto");
+		return command_hooks(way);
 	if (strcmp(command, "baseline") == 0)
-		return command_baseline();
+		return command_baseline(way);
 	if (strcmp(command, "sampler") == 0)
 		return command_sampler(count > 2 ? atoi(words[2]) : 97);
 	if (strcmp(command, "list") == 0)
 		return command_list();
-	fprintf(stderr, "usage: meter hooks [auto|tcx|clsact] | meter baseline | meter sampler [HERTZ] | meter list\n");
+	if (strcmp(command, "check") == 0)
+		return command_check(way);
+	fprintf(stderr,
+		"usage: meter hooks|baseline|check [auto|tcx|clsact] | meter sampler [HERTZ] | meter list\n");
 	return 2;
 }

@@ -76,7 +76,7 @@ static int load_ingress(const struct programs *p)
 		MOV_IMM(R(0), TC_ACT_UNSPEC),
 		EXIT(),
 	};
-	return bpf_program("d0d_ingress", code, sizeof code / sizeof *code);
+	return bpf_program(BPF_PROG_TYPE_SCHED_CLS, "d0d_ingress", code, sizeof code / sizeof *code);
 }
 
 static int load_egress(const struct programs *p)
@@ -156,7 +156,7 @@ static int load_egress(const struct programs *p)
 		MOV_IMM(R(0), TC_ACT_UNSPEC),
 		EXIT(),
 	};
-	return bpf_program("d0d_egress", code, sizeof code / sizeof *code);
+	return bpf_program(BPF_PROG_TYPE_SCHED_CLS, "d0d_egress", code, sizeof code / sizeof *code);
 }
 
 // On packets that go nowhere; the verifier has seen to it that they cannot do harm.

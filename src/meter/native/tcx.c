@@ -2,6 +2,7 @@
 #include "hooks.h"
 #include "bpf.h"
 #include <errno.h>
+#include <string.h>
 #include <unistd.h>
 
 // linux/bpf.h of 6.6 and later.
@@ -27,6 +28,13 @@ bool tcx_known(const struct programs *programs)
 	if (fd >= 0)
 		close(fd);
 	return fd >= 0 || errno == ENODEV;
+}
+
+bool hooks_choose(struct hooks *hooks, const char *wanted)
+{
+	bool tcx = strcmp(wanted, "clsact") != 0 && tcx_known(hooks->programs);
+	hooks->way = tcx ? TCX : CLSACT;
+	return tcx || strcmp(wanted, "tcx") != 0;
 }
 
 static int tcx_attach(const struct programs *programs, struct port *port)

@@ -8,7 +8,6 @@ import { until } from './until.ts';
 const script = (name: string): string => fileURLToPath(new URL(name, import.meta.url));
 const URL_INSIDE = 'http://127.0.0.1:9090';
 export const DIRECTOR_ADDRESS = '127.0.0.1:8440';
-export const METER_ADDRESS = '127.0.0.1:8441';
 
 export interface Series {
   readonly metric: Readonly<Record<string, string>>;
@@ -19,7 +18,7 @@ export interface Series {
 /** What came of an expression; `error`: Prometheus did not understand it. */
 export type Result = { readonly series: readonly Series[] } | { readonly error: string };
 
-/** A Prometheus in the lab's Dom0, which scrapes its director and a stand-in for a meter each second. */
+/** A Prometheus in the lab's Dom0, which scrapes its director each second. */
 export class LabPrometheus {
   readonly #world: World;
   readonly #begun = Date.now() / 1000;
@@ -34,13 +33,9 @@ export class LabPrometheus {
     const config = {
       global: { scrape_interval: '1s', evaluation_interval: '1s' },
       rule_files: RULE_FILES,
-      scrape_configs: [
-        { job_name: 'dom0-director', static_configs: [{ targets: [DIRECTOR_ADDRESS, METER_ADDRESS] }] },
-      ],
+      scrape_configs: [{ job_name: 'dom0-director', static_configs: [{ targets: [DIRECTOR_ADDRESS] }] }],
     };
     await writeFile(`${storage}/prometheus.yml`, stringify(config));
-    const meter = world.spawn('dom0', [process.execPath, script('stand-in-meter.mjs')]);
-    await meter.line((line) => line === 'ready', 20_000);
     const options = [
       `--config.file=${storage}/prometheus.yml`,
       `--storage.tsdb.path=${storage}/data`,
@@ -50,9 +45,9 @@ export class LabPrometheus {
     const prometheus = new LabPrometheus(world);
     const scraped = async (): Promise<boolean> => {
       const [up] = await prometheus.ask(['up == 1']).catch(() => [{ error: 'not yet' }]);
-      return up !== undefined && 'series' in up && up.series.length === 2;
+      return up !== undefined && 'series' in up && up.series.length === 1;
     };
-    await until('Prometheus has scraped both', scraped);
+    await until('Prometheus has scraped the director', scraped);
     return prometheus;
   }
 

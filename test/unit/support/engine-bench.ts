@@ -154,6 +154,7 @@ export class Bench {
   /** Endpoints that do not answer, as `10.25.0.3`. */
   readonly sick = new Set<string>();
   engine!: Engine;
+  health!: HealthMonitor;
   store!: Store;
   #life: Life = { dead: true, effects: [], faults: () => undefined, wakes: 0 };
   #options: BenchOptions;
@@ -231,12 +232,13 @@ export class Bench {
     const clock = mortalClock(this.clock, life);
     const connect = ({ host }: { host: string }): Promise<string | null> =>
       Promise.resolve(this.sick.has(host) ? 'connection refused' : null);
+    this.health = new HealthMonitor({ clock, connect });
     this.engine = new Engine({
       config: await this.#read(),
       kernel,
       store,
       clock,
-      health: new HealthMonitor({ clock, connect }),
+      health: this.health,
       reconciler: new Reconciler({
         kernel,
         frames: FRAMES,
