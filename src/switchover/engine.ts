@@ -51,6 +51,7 @@ import type { KernelRules } from './rules.ts';
 import { mustFind, probeTargets, switchOver } from './switch-over.ts';
 import { teardown } from './teardown.ts';
 import { enrol, setTesting, unenrol } from './testers.ts';
+import { servicesTouched } from './touched.ts';
 import { Watch } from './watch.ts';
 import { whoami } from './whoami.ts';
 
@@ -441,7 +442,8 @@ export class Engine implements Director {
             : [],
         )
         .join('');
-    return { operations, restore: { ipv4: restore(4), ipv6: restore(6) } };
+    const services = servicesTouched(operations, [...context.entries.values()]);
+    return { operations, services, restore: { ipv4: restore(4), ipv6: restore(6) } };
   }
 
   journal(page: {
