@@ -364,6 +364,7 @@ export const flowHistoryView = z
 export const planView = z
   .object({
     changes: z.array(z.object({ kind: z.string(), what: z.string(), why: z.string() })),
+    services: z.array(serviceName).meta({ description: 'Whose rules, sets, bridge or addresses these are' }),
     restore: z
       .object({ ipv4: z.string(), ipv6: z.string() })
       .meta({ description: 'What iptables-restore would be given' }),

@@ -4,13 +4,14 @@ import type { Operation, TableChange } from '../model/operation.ts';
 import type { PendingPlan } from '../switchover/director.ts';
 import type { PlanView } from './contract.ts';
 
-export function planView({ operations, restore }: PendingPlan): PlanView {
+export function planView({ operations, services, restore }: PendingPlan): PlanView {
   return {
     changes: operations.map((operation) => ({
       kind: operation.kind,
       what: describe(operation),
       why: operation.why,
     })),
+    services: [...services],
     restore: { ...restore },
   };
 }

@@ -52,6 +52,8 @@ export interface DomuGreetings {
 
 export interface PendingPlan {
   readonly operations: readonly Operation[];
+  /** Whose rules, sets, bridge or addresses they are. */
+  readonly services: readonly string[];
   /** What iptables-restore and ip6tables-restore would be given; empty where nothing. */
   readonly restore: { readonly ipv4: string; readonly ipv6: string };
 }

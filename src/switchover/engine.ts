@@ -55,6 +55,7 @@ import type { KernelRules } from './rules.ts';
 import { mustFind, probeTargets, switchOver } from './switch-over.ts';
 import { teardown } from './teardown.ts';
 import { enrol, setTesting, unenrol } from './testers.ts';
+import { servicesTouched } from './touched.ts';
 import { saveInTurn } from './unsaved.ts';
 import { Watch } from './watch.ts';
 import { whoami } from './whoami.ts';
@@ -477,7 +478,8 @@ export class Engine implements Director {
             : [],
         )
         .join('');
-    return { operations, restore: { ipv4: restore(4), ipv6: restore(6) } };
+    const services = servicesTouched(operations, [...context.entries.values()]);
+    return { operations, services, restore: { ipv4: restore(4), ipv6: restore(6) } };
   }
 
   journal(page: {

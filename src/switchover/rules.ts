@@ -29,7 +29,7 @@ export interface KernelRules {
 /** Of all that the kernel holds, what is about this service: its own chains, and rules elsewhere that name it. */
 export function rulesAbout(state: KernelState, service: Service): KernelRules {
   const own = ownChains(service.name);
-  const words = new Set([...own, service.bridge.name, ...testerSets(service.name), ...addressesOf(service)]);
+  const words = wordsOf(service);
   const rules = ([4, 6] as const).flatMap((family) =>
     TABLES.flatMap((table) =>
       [...state.tables[family][table].chains].flatMap(([chain, lines]) =>
@@ -41,6 +41,15 @@ export function rulesAbout(state: KernelState, service: Service): KernelRules {
   );
   return { rules, sets: setsAbout(state, service) };
 }
+
+/** Names and addresses in the kernel that are this service's and no other's, but for an address that services share. */
+export const wordsOf = (service: Service): ReadonlySet<string> =>
+  new Set([
+    ...ownChains(service.name),
+    service.bridge.name,
+    ...testerSets(service.name),
+    ...addressesOf(service),
+  ]);
 
 function ownChains(name: string): ReadonlySet<string> {
   const slots = ['a', 'b'] as const;

@@ -8,6 +8,7 @@ import type { Context } from './context.ts';
 import { journal, publish, stateOf } from './context.ts';
 import { passDeadlines } from './deadlines.ts';
 import { endStrays } from './flows.ts';
+import { servicesTouched } from './touched.ts';
 import { saveUnsaved } from './unsaved.ts';
 
 /** How often the kernel is asked whether anybody has changed anything, where nobody tells of it; milliseconds. */
@@ -178,7 +179,10 @@ export class Watch {
         : '';
     const text = `put back what somebody else had changed: ${operations.map(({ why }) => why).join('; ')}${fight}`;
     try {
-      const details = { operations: operations.map(({ kind, why }) => ({ kind, why })) };
+      const details = {
+        operations: operations.map(({ kind, why }) => ({ kind, why })),
+        services: servicesTouched(operations, [...context.entries.values()]),
+      };
       publish(
         context,
         context.store.write(() => journal(context, 'repair', [], { by: 'director' }, text, details)),

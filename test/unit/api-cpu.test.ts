@@ -3,7 +3,7 @@ import * as contract from '../../src/api/contract.ts';
 import { Refusal } from '../../src/lib/errors.ts';
 import { offMeter } from '../../src/meter/off.ts';
 import { typicalBaseline } from '../../src/meter/model.ts';
-import type { Meter } from '../../src/meter/report.ts';
+import type { CpuFlow, Meter } from '../../src/meter/report.ts';
 import { HandClock } from '../contract/hand-clock.ts';
 import { SOCKET, appWith } from './support/api-double.ts';
 
@@ -24,6 +24,30 @@ test('what routing costs is told as the contract says', async () => {
   const { status, json } = await asked(off, 'GET', '/v1/cpu');
   expect(status).toBe(200);
   expect(contract.cpuView.strict().parse(json)).toMatchObject({ mode: 'off', flows: [] });
+});
+
+test('one service may be asked for, and all else is still of the whole host', async () => {
+  const flow = (service: string): CpuFlow => ({
+    service,
+    role: 'primary',
+    domu: `${service}-a`,
+    direction: 'in',
+    packets: 1,
+    bytes: 64,
+    cpuSeconds: 0,
+    overheadSeconds: 0,
+    packetsPerSecond: 0,
+    cpuShare: 0,
+    overheadShare: 0,
+    nanosPerPacket: null,
+    samples: 0,
+  });
+  const netback = ['mail', 'ldap'].map((service) => ({ domu: `${service}-a`, service, seconds: 1 }));
+  const report = { ...off.report(), flows: [flow('mail'), flow('ldap')], netback };
+  const { json } = await asked({ ...off, report: () => report }, 'GET', '/v1/cpu?service=ldap');
+  expect(json).toEqual({ ...report, flows: [flow('ldap')], netback: [netback[1]] });
+  const wrong = await asked(off, 'GET', '/v1/cpu?service=..');
+  expect(wrong.status).toBe(400);
 });
 
 test('a baseline that is measured anew is the answer', async () => {

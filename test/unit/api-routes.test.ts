@@ -345,6 +345,7 @@ test('the plan says what would change, in words, and why', async () => {
         why: 'trial',
       },
     ],
+    services: ['mail'],
     restore: { ipv4: '*nat\nCOMMIT\n', ipv6: '' },
   };
   const view = contract.planView.strict().parse((await call('GET', '/v1/plan')).json);
@@ -353,6 +354,7 @@ test('the plan says what would change, in words, and why', async () => {
       { kind: 'bridge-add', what: 'make the bridge br-mail', why: 'mail needs it' },
       { kind: 'choice-swap', what: 'exchange the choice for: 192.0.2.25,tcp:25', why: 'trial' },
     ],
+    services: ['mail'],
     restore: { ipv4: '*nat\nCOMMIT\n', ipv6: '' },
   });
 });

@@ -218,7 +218,11 @@ describe('the other verbs say in a sentence what they did', () => {
 
   it('plan says what and why, and keeps the lines of the rules', async () => {
     const change = { kind: 'set-add', what: 'dir-mail-testers: 198.51.100.7', why: 'somebody deleted it' };
-    daemon.answer('GET', 200, { changes: [change], restore: { ipv4: '*nat\nCOMMIT\n', ipv6: '' } });
+    daemon.answer('GET', 200, {
+      changes: [change],
+      services: ['mail'],
+      restore: { ipv4: '*nat\nCOMMIT\n', ipv6: '' },
+    });
     expect((await run('plan --rules')).out).toMatchInlineSnapshot(`
       "1 change:
       set-add  dir-mail-testers: 198.51.100.7
@@ -232,7 +236,7 @@ describe('the other verbs say in a sentence what they did', () => {
   });
 
   it('plan says so where there is nothing to change', async () => {
-    daemon.answer('GET', 200, { changes: [], restore: { ipv4: '', ipv6: '' } });
+    daemon.answer('GET', 200, { changes: [], services: [], restore: { ipv4: '', ipv6: '' } });
     expect((await run('plan')).out).toBe('Nothing to change: the kernel holds what it should.\n');
   });
 

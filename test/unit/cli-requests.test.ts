@@ -86,7 +86,7 @@ describe('each command makes the call of the contract', () => {
     ['testers mail', '/v1/services/mail/testers', picture[0]?.testers],
     ['whoami', '/v1/whoami', { source: null, services: [] }],
     ['whoami --source 2001:db8::7', '/v1/whoami?source=2001%3Adb8%3A%3A7', { source: null, services: [] }],
-    ['plan', '/v1/plan', { changes: [], restore: { ipv4: '', ipv6: '' } }],
+    ['plan', '/v1/plan', { changes: [], services: [], restore: { ipv4: '', ipv6: '' } }],
   ])('%s', async (line, path, body) => {
     daemon.answer(`GET ${path}`, 200, body);
     expect(await run(line)).toMatchObject({ code: 0, err: '' });

@@ -142,6 +142,17 @@ describe('what somebody else changes', () => {
     const [repair] = bench.journalAfter(mark);
     expect(repair).toMatchObject({ kind: 'repair' });
     expect(repair?.text).toMatch(/dir-vips.*nat|nat.*dir-vips/);
+    expect(repair?.details).toMatchObject({ services: ['mail', 'ldap'] });
+  });
+
+  it('is told with the services that it is about, and no others', async () => {
+    const mark = bench.lastJournal();
+    bench.kernel.flushTable(4, 'nat', 'DIR-ldap');
+    expect(await bench.engine.plan()).toMatchObject({ services: ['ldap'] });
+    for (let n = 0; n < 30; n++) await bench.pass(500);
+    expect(bench.journalAfter(mark).map(({ kind, details }) => [kind, details['services']])).toEqual([
+      ['repair', ['ldap']],
+    ]);
   });
 
   it('is noticed at every glance where it is a setting that the plan depends on', async () => {

@@ -1,7 +1,7 @@
-import type { Browser, Page, Response } from 'playwright-core';
+import type { Browser, Response } from 'playwright-core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { faultsOf } from './support/accessibility.ts';
-import { errorsOf, openPage, signIn } from './support/browser.ts';
+import { errorsOf, openPage } from './support/browser.ts';
+import { visit as show } from './support/page-states.ts';
 import { ORIGIN, webWorld } from './support/web-world.ts';
 import type { WebWorld } from './support/web-world.ts';
 
@@ -20,30 +20,6 @@ afterAll(() => web.end());
 
 const VIEWS = ['/', '/services/mail', '/services/ldap', '/journal', '/test'];
 const PHONE = { width: 390, height: 844 };
-
-test.each([
-  ['light', { width: 1440, height: 900 }],
-  ['dark', PHONE],
-] as const)('axe finds nothing on any view, %s, %o', async (colorScheme, viewport) => {
-  const page = await openPage(browser, { colorScheme, viewport, reducedMotion: 'reduce' });
-  for (const path of VIEWS) {
-    await show(page, path);
-    expect(await faultsOf(page), path).toEqual([]);
-  }
-  await show(page, '/services/ldap');
-  await signIn(page, web.tokens.alice);
-  await page.getByRole('button', { name: 'Switch to ldap-b…' }).click();
-  await page.locator('.consequences').waitFor();
-  expect(await faultsOf(page), 'the dialog of a switch').toEqual([]);
-  await page.context().close();
-});
-
-/** With everything in it that comes after the first paint. */
-async function show(page: Page, path: string): Promise<void> {
-  await page.goto(new URL(path, ORIGIN).href);
-  await page.locator('.liveness.live').waitFor();
-  await page.locator('.rows, .way, .journal, .tests').first().waitFor();
-}
 
 test('on a phone nothing is wider than it, and the two buttons of a trial are under the thumb', async () => {
   const page = await openPage(browser, { viewport: PHONE, isMobile: true, hasTouch: true });

@@ -10,7 +10,7 @@ const MANY = 500;
 let web: WebWorld;
 let browser: Browser;
 beforeAll(async () => {
-  web = await webWorld({ services: 1 });
+  web = await webWorld({ services: 1, top: { cpu: { meter: 'off' } } });
   await editConfig(web.daemon.configFile, (config) => {
     for (let n = 1; n < MANY; n++) config.services[`svc-${n}`] = definition(n);
   });
@@ -57,6 +57,17 @@ test('500 services: only what is near the window exists, all can be scrolled to,
   await page.getByRole('link', { name: 'svc-250', exact: true }).waitFor();
   expect(await rows(page).count()).toBe(1);
   await page.getByLabel('Search by name').fill('');
+  expect(errorsOf(page)).toEqual([]);
+  await page.context().close();
+});
+
+test('where the meter is off nothing is said of costs', async () => {
+  const page = await openPage(browser);
+  const answer = page.waitForResponse((response) => new URL(response.url()).pathname === '/v1/cpu');
+  await page.reload();
+  expect((await answer).status()).toBe(200);
+  await page.getByText('500 services').waitFor();
+  expect(await page.getByText('Directing takes').count()).toBe(0);
   expect(errorsOf(page)).toEqual([]);
   await page.context().close();
 });

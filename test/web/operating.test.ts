@@ -70,6 +70,7 @@ test('a whole cutover by clicks: plan, trial, back, again, kept; and no customer
   expect(said).toMatch(/flipped in [\d.]+ (µs|ms), IPv4 and IPv6 in the same message/);
   expect(said).toContain('alice');
   expect(said).toContain('by clicks');
+  expect(said).toMatch(/1 connection drains on mail-a, cut at [\d:]+/);
 
   await trialOf(page).getByRole('button', { name: 'Go back: mail' }).click();
   await trialOf(page).waitFor({ state: 'detached' });
@@ -80,14 +81,41 @@ test('a whole cutover by clicks: plan, trial, back, again, kept; and no customer
   await trialOf(page).getByRole('button', { name: 'Keep it: mail' }).click();
   await trialOf(page).waitFor({ state: 'detached' });
   await page.getByText('everybody is treated alike').waitFor();
+  // What was open before stays until it ends, and that is said for as long as it does.
+  await page.getByText(/drains until [\d:]+/).waitFor();
+  const old = page.locator('.domu-card', { hasText: 'mail-a' });
+  expect(await old.innerText()).toMatch(/1 connection from before the switch, cut at\s+[\d:]+/);
   await reaches('customer', 'mail', 'mail-b');
   expect(await web.daemon.service('mail')).toMatchObject({ phase: 'settled', primary: { domu: 'mail-b' } });
 
   await held.stop();
+  await old.getByText('from before the switch').waitFor({ state: 'detached' });
   const { failures, byDomu } = await load.stop();
   expect(failures).toEqual({});
   expect(Object.keys(byDomu).toSorted()).toEqual(['mail-a', 'mail-b']);
   expect(errorsOf(page)).toEqual([]);
+});
+
+test('what directing costs is told for a service, and for all together', async () => {
+  const load = web.world.startLoad('customer', { host: 'ldap', port: 8000, workers: 1, pause: 10 });
+  const page = await open();
+  await page.getByText(/Directing takes [\d.]+ % of a core/).waitFor();
+  await page.getByRole('link', { name: 'ldap', exact: true }).click();
+  const costs = page.getByRole('region', { name: 'What directing it costs' });
+  await costs.getByRole('row', { name: /^ldap-a [\d,]+ [\d.]+ % [\d.]+ %/ }).waitFor();
+  expect(await costs.getByRole('row').allInnerTexts()).toHaveLength(3);
+  await load.stop();
+});
+
+test('what somebody else changes is shown with when it was put back, and nobody asks for a plan', async () => {
+  const page = await open();
+  const asked: string[] = [];
+  page.on('request', (request) => asked.push(new URL(request.url()).pathname));
+  await web.world.must('dom0', ['iptables', '-t', 'nat', '-F', 'DIR-ldap']);
+  const row = page.locator('.row', { hasText: 'ldap' });
+  await row.getByText(/somebody changed its rules; put back at [\d:]+/).waitFor();
+  expect(await page.locator('.row', { hasText: 'mail' }).innerText()).not.toMatch(/drift/i);
+  expect(asked).not.toContain('/v1/plan');
 });
 
 test('services that are ticked are switched together, and go back together', async () => {

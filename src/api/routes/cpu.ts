@@ -1,10 +1,14 @@
+import { z } from 'zod';
 import { Refusal } from '../../lib/errors.ts';
 import type { Meter } from '../../meter/report.ts';
 import { json, problems } from '../answers.ts';
 import type { Api, App } from '../context.ts';
-import { cpuBaseline, cpuView } from '../contract.ts';
+import { cpuBaseline, cpuView, serviceName } from '../contract.ts';
 import { once } from '../once.ts';
 
+const service = serviceName
+  .optional()
+  .meta({ description: 'Flows of this service only; all else is of the whole host' });
 const tags = ['daemon'];
 
 export function cpuRoutes(app: App, api: Api): void {
@@ -19,13 +23,20 @@ function getCpu(app: App, api: Api): void {
       schema: {
         tags,
         summary: 'What routing costs in CPU, for each service, DomU and direction',
-        response: { 200: json('The costs, and how they were measured', cpuView), ...problems(500, 503) },
+        querystring: z.object({ service }),
+        response: { 200: json('The costs, and how they were measured', cpuView), ...problems(400, 500, 503) },
       },
     },
-    (_request, reply) => {
-      const report = meterOf(api).report();
-      const { flows, unmeasured, netback } = report;
-      void reply.send({ ...report, flows: [...flows], unmeasured: [...unmeasured], netback: [...netback] });
+    ({ query }, reply) => {
+      const { flows, unmeasured, netback, ...report } = meterOf(api).report();
+      const isAsked = (about: { readonly service: string }): boolean =>
+        query.service === undefined || about.service === query.service;
+      void reply.send({
+        ...report,
+        flows: flows.filter(isAsked),
+        unmeasured: unmeasured.filter(isAsked),
+        netback: netback.filter(isAsked),
+      });
     },
   );
 }

@@ -1,17 +1,26 @@
 import type { JSX } from 'preact';
 import type { DomuView, ServiceView } from '../../api/contract.ts';
 import type { Rates } from '../state/rates.ts';
-import { bits, number } from '../state/words.ts';
+import { allOfReason, bits, number, plural } from '../state/words.ts';
 import { Greetings } from './greetings.tsx';
 import { Health } from './status.tsx';
+import { When } from './when.tsx';
 
 export function DomuCards({ service, rates }: { service: ServiceView; rates: Rates }): JSX.Element {
   return (
     <section class="card domus" aria-labelledby="domus-title">
       <h2 id="domus-title">The two DomUs</h2>
       <div class="domu-pair">
-        <Domu domu={service.primary} role="primary" live={service.live === 'primary'} rates={rates} />
-        <Domu domu={service.secondary} role="secondary" live={service.live === 'secondary'} rates={rates} />
+        {(['primary', 'secondary'] as const).map((role) => (
+          <Domu
+            key={role}
+            domu={service[role]}
+            role={role}
+            live={service.live === role}
+            draining={service.live === role ? null : service.draining}
+            rates={rates}
+          />
+        ))}
       </div>
       <Greetings name={service.name} />
     </section>
@@ -22,10 +31,11 @@ interface Props {
   readonly domu: DomuView;
   readonly role: string;
   readonly live: boolean;
+  readonly draining: ServiceView['draining'];
   readonly rates: Rates;
 }
 
-function Domu({ domu, role, live, rates }: Props): JSX.Element {
+function Domu({ domu, role, live, draining, rates }: Props): JSX.Element {
   const rate = rates.get(domu.domu);
   return (
     <div class={`domu-card ${live ? 'is-live' : 'is-dark'}`}>
@@ -39,10 +49,25 @@ function Domu({ domu, role, live, rates }: Props): JSX.Element {
         <dt>Health</dt>
         <dd>
           <Health health={domu.health} reason={domu.healthReason} />
-          {domu.healthReason === null ? null : <span class="sub">{domu.healthReason}</span>}
+          {domu.healthReason === null ? null : <span class="sub">{allOfReason(domu.healthReason)}</span>}
         </dd>
         <dt>Flows</dt>
         <dd>{number(domu.flows)}</dd>
+        {draining === null ? null : (
+          <>
+            <dt>Draining</dt>
+            <dd>
+              <strong>{plural(draining.flows, 'connection')}</strong> from before the switch,{' '}
+              {draining.until === null ? (
+                'until they end'
+              ) : (
+                <>
+                  cut at <When time={draining.until} />
+                </>
+              )}
+            </dd>
+          </>
+        )}
         <dt>Traffic</dt>
         <dd>
           {rate == null

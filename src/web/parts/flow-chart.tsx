@@ -140,18 +140,39 @@ function Marks({
     const [word, time] = [MARKS[kind], Date.parse(at)];
     return word === undefined || time < end - SPAN_MS || time > end ? [] : [{ id, word, at: x(time) }];
   });
+  const rows = rowsOf(marks.map(({ at }) => at));
   return (
     <g class="marks">
-      {marks.map(({ id, word, at }) => (
+      {marks.map(({ id, word, at }, i) => (
         <g key={id}>
           <path d={`M${at} ${EDGE.top}V${HEIGHT - EDGE.bottom}`} />
-          <text class={at > 140 ? 'end' : 'start'} x={at > 140 ? at - 5 : at + 5} y={EDGE.top + 8}>
+          <text
+            class={at > 140 ? 'end' : 'start'}
+            x={at > 140 ? at - 5 : at + 5}
+            y={EDGE.top + 8 + MARK_LINE * (rows[i] ?? 0)}
+          >
             {word}
           </text>
         </g>
       ))}
     </g>
   );
+}
+
+/** Words of marks that are closer than this would stand upon each other; pixels. */
+const MARK_WIDTH = 76;
+const MARK_LINE = 14;
+const MARK_ROWS = 5;
+
+/** Each one a line below the one that is in its way. */
+function rowsOf(places: readonly number[]): readonly number[] {
+  const rows: number[] = [];
+  for (const [i, at] of places.entries()) {
+    const taken = rows.filter((_, j) => Math.abs((places[j] ?? 0) - at) < MARK_WIDTH);
+    const free = Array.from({ length: MARK_ROWS }, (_, row) => row).find((row) => !taken.includes(row));
+    rows[i] = free ?? 0;
+  }
+  return rows;
 }
 
 interface LegendProps {

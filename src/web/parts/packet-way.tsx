@@ -1,6 +1,6 @@
 import type { JSX } from 'preact';
 import type { DomuView, ServiceView } from '../../api/contract.ts';
-import { darkDomu, liveDomu } from '../state/attention.ts';
+import { darkDomu, drainText, liveDomu } from '../state/attention.ts';
 import { narrow } from '../state/narrow.ts';
 import type { Rate, Rates } from '../state/rates.ts';
 import { bits, number, plural } from '../state/words.ts';
@@ -50,19 +50,18 @@ interface Drawn {
 const hasTesters = ({ testing, testers }: ServiceView): boolean => testing === 'open' && testers.length > 0;
 
 function lanesOf(service: ServiceView): Drawn[] {
-  const isTrial = service.phase === 'trial';
-  const draining: Drawn[] =
-    isTrial && darkDomu(service).flows > 0 ? [{ lane: 'draining', to: 'primary' }] : [];
+  const dark = service.live === 'primary' ? 'secondary' : 'primary';
+  const draining: Drawn[] = service.draining === null ? [] : [{ lane: 'draining', to: dark }];
   const testers: Drawn[] = hasTesters(service) ? [{ lane: 'testers', to: 'secondary' }] : [];
   return [...draining, ...testers, { lane: 'customers', to: service.live }];
 }
 
 function sentenceOf(service: ServiceView): string {
   const [live, dark] = [liveDomu(service), darkDomu(service)];
-  const customers = `Customers reach ${live.domu}, which is ${healthWord(live.health)}, with ${plural(live.flows, 'flow')}.`;
+  const drains = drainText(service);
+  const customers = `Customers reach ${live.domu}, which is ${healthWord(live.health)}, with ${plural(live.flows, 'flow')}.${drains === null ? '' : ` ${drains}.`}`;
   if (service.held) return `Packets of ${service.name} wait. ${customers}`;
-  if (service.phase === 'trial')
-    return `${customers} It is on trial; ${plural(dark.flows, 'flow')} still ${dark.flows === 1 ? 'goes' : 'go'} to ${dark.domu}.`;
+  if (service.phase === 'trial') return `${customers} It is on trial.`;
   return hasTesters(service)
     ? `${customers} ${plural(service.testers.length, 'tester')} reach ${dark.domu}, which is ${healthWord(dark.health)}.`
     : `${customers} ${dark.domu} is dark; nobody tests it.`;
@@ -112,15 +111,18 @@ function Labels({ layout, service, rates }: Props & { layout: WayLayout }): JSX.
           <Label
             key={lane}
             at={shifted(lanePath(layout, lane, to).first, lane, layout)}
-            lines={[
-              lane === 'draining'
-                ? `${number(service[to].flows)} draining`
-                : plural(service[to].flows, 'flow'),
-            ]}
+            lines={[countOf(service, lane, to)]}
           />
         ))}
     </>
   );
+}
+
+/** Testers' own flows are those on the dark DomU that do not drain there. */
+function countOf({ draining, ...service }: ServiceView, lane: Lane, to: Drawn['to']): string {
+  const drained = draining?.flows ?? 0;
+  if (lane === 'draining') return `${number(drained)} draining`;
+  return plural(to === service.live ? service[to].flows : Math.max(service[to].flows - drained, 0), 'flow');
 }
 
 /** Two lanes that leave the same box would have their words upon each other. */

@@ -2,8 +2,16 @@ import type { JSX } from 'preact';
 import type { PreviewView } from '../../api/contract.ts';
 import type { ApiError } from '../state/api.ts';
 import { now } from '../state/clock.ts';
-import { sentence } from '../state/notices.ts';
-import { clock, number, plural, shortList, span } from '../state/words.ts';
+import {
+  allOfReason,
+  clock,
+  gistOfReason,
+  number,
+  plural,
+  sentence,
+  shortList,
+  span,
+} from '../state/words.ts';
 import { Icon } from './icon.tsx';
 import { Health } from './status.tsx';
 
@@ -56,7 +64,7 @@ function Moves({ services }: { services: PreviewView['services'] }): JSX.Element
             </td>
             <td>
               <Health health={health} reason={healthReason} />
-              {healthReason === null ? null : <span class="sub">{healthReason}</span>}
+              {healthReason === null ? null : <span class="sub">{gistOfReason(healthReason)}</span>}
             </td>
           </tr>
         ))}
@@ -121,9 +129,17 @@ function Refusals({ preview }: { preview: PreviewView }): JSX.Element | null {
       <Icon name="warn" />
       <ul>
         {preview.refusals.map(({ text }) => (
-          <li key={text}>{sentence(text)}</li>
+          <li key={text}>{refusalText(text, preview.services)}</li>
         ))}
       </ul>
     </div>
   );
+}
+
+/** A name is written as it is, at the beginning of a sentence too; what is wrong with many ports is said once. */
+function refusalText(text: string, services: PreviewView['services']): string {
+  const reasons = services.flatMap(({ healthReason }) => healthReason ?? []);
+  const short = reasons.reduce((said, reason) => said.replace(reason, allOfReason(reason)), text);
+  const names = services.flatMap(({ service, from, target }) => [service, from, target]);
+  return names.some((name) => text.startsWith(name)) ? `${short}.` : sentence(short);
 }

@@ -34,14 +34,16 @@ export function Health({
 export function Badge({
   icon,
   level,
+  title,
   children,
 }: {
   icon: IconName;
   level: Level;
+  title?: string | undefined;
   children: string;
 }): JSX.Element {
   return (
-    <span class={`badge ${level}`}>
+    <span class={`badge ${level}`} title={title}>
       <Icon name={icon} />
       {children}
     </span>

@@ -71,7 +71,9 @@ function Remaining({ trial }: { trial: SwitchView }): JSX.Element {
 
 function Facts({ trial, views }: { trial: SwitchView; views: readonly ServiceView[] }): JSX.Element {
   const { flipMicros } = trial.kernel;
-  const draining = views.reduce((sum, view) => sum + darkDomu(view).flows, 0);
+  const draining = views.flatMap(({ draining: each }) => each ?? []);
+  const left = draining.reduce((sum, { flows }) => sum + flows, 0);
+  const [until] = draining.flatMap(({ until: end }) => end ?? []).toSorted();
   const old = shortList(views.map((view) => darkDomu(view).domu));
   return (
     <ul class="facts">
@@ -82,14 +84,12 @@ function Facts({ trial, views }: { trial: SwitchView; views: readonly ServiceVie
         </li>
       )}
       <li>
-        {draining === 0 ? (
-          `nothing is left on ${old}`
+        {left === 0 ? (
+          `no old connection is left on ${old}`
         ) : (
           <>
-            <strong>{plural(draining, 'flow')}</strong> still on {old}
-            {trial.connections === 'drain' && trial.drainUntil !== null
-              ? `, cut at ${clock(trial.drainUntil)}`
-              : ''}
+            <strong>{plural(left, 'connection')}</strong> {left === 1 ? 'drains' : 'drain'} on {old}
+            {until === undefined ? '' : `, cut at ${clock(until)}`}
           </>
         )}
       </li>

@@ -5,6 +5,7 @@ interface Props<Item> {
   readonly items: readonly Item[];
   readonly label: string;
   readonly keyOf: (item: Item) => string;
+  /** Depends on the item alone, and on signals that it reads where it is drawn: it is kept for as long as the item. */
   readonly row: (item: Item) => JSX.Element;
 }
 
@@ -19,28 +20,33 @@ export function VirtualList<Item>({ items, label, keyOf, row }: Props<Item>): JS
   const list = useRef<HTMLUListElement>(null);
   const [height, setHeight] = useState(96);
   const [range, setRange] = useState<readonly [number, number]>([0, 20]);
+  const drawn = useRef<ReadonlyMap<string, { item: Item; element: JSX.Element }>>(new Map());
   const [focused, setFocused] = useState<string | null>(null);
 
   useLayoutEffect(() => {
     const element = list.current;
     if (element === null) return;
+    let size = rowHeightOf(element);
     const measure = (): void => {
-      const size = rowHeightOf(element);
-      setHeight(size);
       const { top } = element.getBoundingClientRect();
       const first = Math.max(Math.floor(-top / size) - BEYOND, 0);
       const last = Math.ceil((innerHeight - top) / size) + BEYOND;
       setRange((before) => (before[0] === first && before[1] === last ? before : [first, last]));
     };
-    measure();
+    const resized = (): void => {
+      size = rowHeightOf(element);
+      setHeight(size);
+      measure();
+    };
+    resized();
     addEventListener('scroll', measure, { passive: true });
-    addEventListener('resize', measure);
+    addEventListener('resize', resized);
     // Whatever stands above the list may come and go.
-    const observer = new ResizeObserver(measure);
+    const observer = new ResizeObserver(resized);
     observer.observe(document.body);
     return () => {
       removeEventListener('scroll', measure);
-      removeEventListener('resize', measure);
+      removeEventListener('resize', resized);
       observer.disconnect();
     };
   }, []);
@@ -48,8 +54,11 @@ export function VirtualList<Item>({ items, label, keyOf, row }: Props<Item>): JS
   const [first, last] = range;
   const visible = items.flatMap((item, index) => {
     const key = keyOf(item);
-    return (index >= first && index <= last) || key === focused ? [{ item, index, key }] : [];
+    if ((index < first || index > last) && key !== focused) return [];
+    const before = drawn.current.get(key);
+    return [{ item, index, key, element: before?.item === item ? before.element : row(item) }];
   });
+  drawn.current = new Map(visible.map(({ key, item, element }) => [key, { item, element }]));
   return (
     <ul
       ref={list}
@@ -58,7 +67,7 @@ export function VirtualList<Item>({ items, label, keyOf, row }: Props<Item>): JS
       style={{ height: `${items.length * height}px` }}
       onFocusOut={() => setFocused(null)}
     >
-      {visible.map(({ item, index, key }) => (
+      {visible.map(({ index, key, element }) => (
         <li
           key={key}
           aria-setsize={items.length}
@@ -66,7 +75,7 @@ export function VirtualList<Item>({ items, label, keyOf, row }: Props<Item>): JS
           style={{ transform: `translateY(${index * height}px)` }}
           onFocusIn={() => setFocused(key)}
         >
-          {row(item)}
+          {element}
         </li>
       ))}
     </ul>

@@ -72,9 +72,20 @@ export function edge(box: Box, side: 'near' | 'far', across: boolean, offset = 0
   return { x: x + offset, y: side === 'near' ? box.y : box.y + box.h };
 }
 
+const between = (a: Point, b: Point, x: number, y: number): Point => ({
+  x: a.x + (b.x - a.x) * x,
+  y: a.y + (b.y - a.y) * y,
+});
+
+/** Where the bend of a way from top to bottom is after three quarters of it (t = 0.75 of the cubic in `bend`). */
+const NEAR = { x: 0.84, y: 0.7 };
+
 export interface LanePath {
   readonly d: string;
-  /** In the middle between who sends and the address, and between the bridge and the DomU. */
+  /**
+   * In the middle between who sends and the address, and between the bridge and the DomU; on a phone nearer to that,
+   * where two lanes are far enough from each other for words beside each other.
+   */
   readonly first: Point;
   readonly last: Point;
 }
@@ -95,6 +106,6 @@ export function lanePath(layout: WayLayout, lane: Lane, to: 'primary' | 'seconda
   return {
     d: `M${from.x} ${from.y}${bend(from, into, across)}${through}${bend(outOf, end, across)}`,
     first: { x: (from.x + into.x) / 2, y: (from.y + into.y) / 2 },
-    last: { x: (outOf.x + end.x) / 2, y: (outOf.y + end.y) / 2 },
+    last: across ? between(outOf, end, 0.5, 0.5) : between(outOf, end, NEAR.x, NEAR.y),
   };
 }

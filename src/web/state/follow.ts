@@ -30,6 +30,7 @@ const LOOK_EVERY = 1000;
 const FLOWS_EVERY = 5000;
 const ALL_EVERY = 30_000;
 const SERVICE_EVERY = 1000;
+const READY_EVERY = 5000;
 const PLAN_EVERY = 15_000;
 /** So many that have changed are asked for one by one. */
 const ONE_BY_ONE = 4;
@@ -39,7 +40,7 @@ export function follow(): void {
   void followForever();
   each(FLOWS_EVERY, lookAtFlows);
   each(ALL_EVERY, () => lookAt('all'));
-  each(PLAN_EVERY, lookAtPlan);
+  each(READY_EVERY, lookAtReady);
   each(SERVICE_EVERY, lookAtShown);
   // A service that was opened is as fresh as its page.
   effect(() => {
@@ -112,20 +113,18 @@ async function* textOf(body: ReadableStream<Uint8Array>, heard: () => void): Asy
 }
 
 async function lookAtEverything(): Promise<void> {
-  const [, views, state, entries, flows] = await Promise.all([
+  const [, views, entries, flows] = await Promise.all([
     learnSession(),
     get<ServiceView[]>('/v1/services'),
-    readyView(),
     get<JournalEntry[]>('/v1/journal?limit=100'),
     get<FlowHistoryView>('/v1/flows'),
+    lookAtReady(),
   ]);
   batch(() => {
     setServices(views);
-    ready.value = state;
     addEntries(entries);
     addHistory(flows);
   });
-  void lookAtPlan().catch(() => undefined);
 }
 
 /** 503 is an answer, too. */
@@ -145,6 +144,14 @@ function take({ event, data }: ServerEvent): void {
   if (isNew) notify(entry);
   if (entry.services.length === 0 || ['define', 'remove', 'reload'].includes(entry.kind)) lookAt('all');
   else for (const name of entry.services) lookAt(name);
+}
+
+let plannedAt = 0;
+
+async function planView(): Promise<PlanView | null> {
+  if (Date.now() < plannedAt + PLAN_EVERY) return plan.value;
+  plannedAt = Date.now();
+  return get<PlanView>('/v1/plan').catch(() => null);
 }
 
 const dirty = new Set<string>();
@@ -170,11 +177,8 @@ async function look(): Promise<void> {
   lookedAt = Date.now();
   try {
     if (all) {
-      const [views, state] = await Promise.all([get<ServiceView[]>('/v1/services'), readyView()]);
-      batch(() => {
-        setServices(views);
-        ready.value = state;
-      });
+      const [views] = await Promise.all([get<ServiceView[]>('/v1/services'), lookAtReady()]);
+      setServices(views);
     } else await Promise.all(names.map(lookAtService));
   } catch {
     // Whoever is gone is noticed by the stream, and everything is read anew when it is back.
@@ -204,10 +208,15 @@ async function lookAtFlows(): Promise<void> {
   });
 }
 
-async function lookAtPlan(): Promise<void> {
-  const [next, state] = await Promise.all([get<PlanView>('/v1/plan'), readyView()]);
+/**
+ * The director itself looks three times a second, and tells in the journal what it has put back. What it plans is only
+ * asked for, since that is a look at the whole kernel, while it says that it could not.
+ */
+async function lookAtReady(): Promise<void> {
+  const state = await readyView();
+  const next = state.ready ? null : await planView();
   batch(() => {
-    plan.value = next;
     ready.value = state;
+    plan.value = next;
   });
 }

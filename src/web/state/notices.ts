@@ -2,7 +2,7 @@ import { signal } from '@preact/signals';
 import type { JournalEntry } from '../../api/contract.ts';
 import { ApiError } from './api.ts';
 import { session } from './session.ts';
-import { localTimes, who } from './words.ts';
+import { localTimes, sentence, who } from './words.ts';
 
 export interface Notice {
   readonly id: number;
@@ -37,9 +37,6 @@ export function complain(error: unknown): void {
 export function dismiss(id: number): void {
   notices.value = notices.value.filter((notice) => notice.id !== id);
 }
-
-export const sentence = (text: string): string =>
-  `${text.charAt(0).toUpperCase()}${text.slice(1)}${/[.!?]$/.test(text) ? '' : '.'}`;
 
 function show(notice: Omit<Notice, 'id'>): void {
   const id = next++;

@@ -7,7 +7,6 @@ import type {
   ServiceView,
   SwitchView,
 } from '../../api/contract.ts';
-import { attentionOf } from './attention.ts';
 
 export type Link = 'connecting' | 'live' | 'lost';
 
@@ -18,46 +17,19 @@ export const lostSince = signal<number | null>(null);
 /** Null: not known yet. In the daemon's order. */
 export const services = signal<ReadonlyMap<string, ServiceView> | null>(null);
 export const ready = signal<ReadyView | null>(null);
+/** What the director could not put back yet; null while the kernel is as it should be. */
 export const plan = signal<PlanView | null>(null);
 /** Newest first. */
 export const journal = signal<readonly JournalEntry[]>([]);
 
+/** Grows in place, at each new sample in another object: 500 services have a thousand of these. */
 export interface Series {
   /** Milliseconds since the epoch. */
-  readonly at: readonly number[];
-  readonly flows: readonly (number | null)[];
+  readonly at: number[];
+  readonly flows: (number | null)[];
 }
 /** Flows over the last minutes, by service, then by DomU. */
 export const history = signal<ReadonlyMap<string, ReadonlyMap<string, Series>>>(new Map());
-
-/** Which services the next repair would touch: the kernel is not as it should be there. */
-export const drifting = computed<ReadonlySet<string>>(() => {
-  const changes = plan.value?.changes ?? [];
-  if (changes.length === 0) return new Set();
-  const text = changes.map(({ what, why }) => `${what} ${why}`).join(' ');
-  const words = new Set(text.split(/[^a-zA-Z0-9-]+/));
-  const names = [...(services.value ?? new Map<string, ServiceView>()).values()];
-  return new Set(names.filter((service) => isNamed(service, words)).map(({ name }) => name));
-});
-
-const isNamed = ({ name, bridge }: ServiceView, words: ReadonlySet<string>): boolean =>
-  [name, `DIR-${name}`, `DIR-FWD-${name}`, `DIR-OUT-${name}`, `dir-${name}-testers`, bridge].some((word) =>
-    words.has(word),
-  );
-
-/** Trouble first, then by name. */
-export const sorted = computed<readonly ServiceView[]>(() => {
-  const all = [...(services.value?.values() ?? [])];
-  const ranked = all.map((service) => ({
-    service,
-    rank: attentionOf(service, drifting.value.has(service.name)).rank,
-  }));
-  return ranked
-    .toSorted(
-      (a, b) => a.rank - b.rank || a.service.name.localeCompare(b.service.name, 'en', { numeric: true }),
-    )
-    .map(({ service }) => service);
-});
 
 /** All trials that run, each once; the one that ends first comes first. */
 export const trials = computed<readonly SwitchView[]>(() => {
@@ -87,14 +59,18 @@ export function addHistory({ at, services: added }: FlowHistoryView): void {
 }
 
 function joined(before: Series | undefined, added: Series): Series {
-  const last = before?.at.at(-1) ?? 0;
+  if (before === undefined) return { at: [...added.at], flows: [...added.flows] };
+  const last = before.at.at(-1) ?? 0;
   const from = added.at.findIndex((time) => time > last);
-  if (before === undefined || from === -1) return before ?? added;
-  const at = [...before.at, ...added.at.slice(from)];
-  const flows = [...before.flows, ...added.flows.slice(from)];
+  if (from === -1) return before;
+  const { at, flows } = before;
+  at.push(...added.at.slice(from));
+  flows.push(...added.flows.slice(from));
   const old = (at.at(-1) ?? 0) - KEPT_MS;
   const first = at.findIndex((time) => time >= old);
-  return { at: at.slice(first), flows: flows.slice(first) };
+  at.splice(0, first);
+  flows.splice(0, first);
+  return { at, flows };
 }
 
 /** The counts of now, also into the picture of the last minutes. */

@@ -72,6 +72,49 @@ export function micros(value: number): string {
   return value >= 10_000 ? `${(value / 1000).toFixed(1)} ms` : `${Math.round(value)} µs`;
 }
 
+/** Of one core: `0.42 %`. */
+export function percent(share: number): string {
+  const value = share * 100;
+  if (value === 0) return '0 %';
+  return `${value.toFixed(value < 0.1 ? 3 : value < 10 ? 2 : 1)} %`;
+}
+
+export const sentence = (text: string): string =>
+  `${text.charAt(0).toUpperCase()}${text.slice(1)}${/[.!?]$/.test(text) ? '' : '.'}`;
+
+const FAULT = /^(\[[^\]]+\]:\d+|[\d.]+:\d+): (.+)$/;
+
+/** What is wrong with a DomU's ports, each fault once with where it is; null where it is of another shape. */
+function faultsOf(reason: string): ReadonlyMap<string, readonly string[]> | null {
+  const found = new Map<string, string[]>();
+  for (const part of reason.split('; ')) {
+    const [, endpoint, fault] = FAULT.exec(part) ?? [];
+    if (endpoint === undefined || fault === undefined) return null;
+    found.set(fault, [...(found.get(fault) ?? []), endpoint]);
+  }
+  return found;
+}
+
+/** `no answer within 500 ms: 10.50.0.3:25, 10.50.0.3:993` */
+export function allOfReason(reason: string): string {
+  const faults = faultsOf(reason);
+  if (faults === null) return reason;
+  return [...faults].map(([fault, endpoints]) => `${fault}: ${endpoints.join(', ')}`).join('; ');
+}
+
+/** `no answer within 500 ms (2 ports)`; one port by its address. */
+export function gistOfReason(reason: string): string {
+  const faults = faultsOf(reason);
+  if (faults === null) return reason;
+  return [...faults]
+    .map(([fault, endpoints]) =>
+      endpoints.length === 1
+        ? `${endpoints.join()}: ${fault}`
+        : `${fault} (${number(endpoints.length)} ports)`,
+    )
+    .join('; ');
+}
+
 /** Who did it: a token's name, or one of the director's own words for those who have none. */
 export function who(by: string): string {
   if (by === 'socket') return 'somebody on the host';

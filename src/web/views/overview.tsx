@@ -2,11 +2,14 @@ import { computed, signal } from '@preact/signals';
 import { useEffect } from 'preact/hooks';
 import type { JSX } from 'preact';
 import type { ServiceView } from '../../api/contract.ts';
+import { CostSum } from '../parts/costs.tsx';
 import { Icon } from '../parts/icon.tsx';
 import { VirtualList } from '../parts/virtual-list.tsx';
-import { attentionOf } from '../state/attention.ts';
+import { ranked } from '../state/order.ts';
+import type { Ranked } from '../state/order.ts';
+import { services } from '../state/store.ts';
+import { ticked } from '../state/ticked.ts';
 import { askToSwitch } from '../state/switching.ts';
-import { drifting, services, sorted } from '../state/store.ts';
 import { number, plural } from '../state/words.ts';
 import { ServiceRow } from './service-row.tsx';
 
@@ -21,28 +24,27 @@ const FILTERS: readonly { readonly id: Filter; readonly word: string }[] = [
 
 const search = signal('');
 const filter = signal<Filter>('all');
-/** What is ticked, to be switched together. */
-const ticked = signal<ReadonlySet<string>>(new Set());
 
-const isTrouble = (service: ServiceView): boolean => {
-  const { level } = attentionOf(service, drifting.value.has(service.name));
-  return level === 'bad' || level === 'warn';
-};
-
-const PASSES: Readonly<Record<Filter, (service: ServiceView) => boolean>> = {
+const PASSES: Readonly<Record<Filter, (ranked: Ranked) => boolean>> = {
   all: () => true,
-  trouble: isTrouble,
-  trial: ({ phase }) => phase === 'trial',
-  held: ({ held }) => held,
-  tested: ({ testers, testing }) => testing === 'open' && testers.length > 0,
+  trouble: ({ attention: { level } }) => level === 'bad' || level === 'warn',
+  trial: ({ service }) => service.phase === 'trial',
+  held: ({ service }) => service.held,
+  tested: ({ service: { testing, testers } }) => testing === 'open' && testers.length > 0,
 };
 
 const shown = computed(() => {
   const words = search.value.toLowerCase().split(/\s+/).filter(Boolean);
-  return sorted.value.filter(
-    (service) => PASSES[filter.value](service) && words.every((word) => textOf(service).includes(word)),
-  );
+  return ranked.value.filter((each) => {
+    if (!PASSES[filter.value](each)) return false;
+    const text = words.length === 0 ? '' : textOf(each.service);
+    return words.every((word) => text.includes(word));
+  });
 });
+
+const counts = computed(
+  () => new Map(FILTERS.map(({ id }) => [id, ranked.value.filter(PASSES[id]).length] as const)),
+);
 
 const textOf = ({ name, addresses, ports, primary, secondary, bridge }: ServiceView): string =>
   [
@@ -67,6 +69,7 @@ export function Overview(): JSX.Element {
       <div class="page-head">
         <h1 tabIndex={-1}>Services</h1>
         <Summary />
+        <CostSum />
       </div>
       <Filters />
       <Rows />
@@ -79,7 +82,7 @@ function Summary(): JSX.Element {
   const all = services.value;
   if (all === null) return <p class="summary">Asking the director…</p>;
   const views = [...all.values()];
-  const trouble = views.filter(isTrouble).length;
+  const trouble = counts.value.get('trouble') ?? 0;
   const flows = views.reduce((sum, { primary, secondary }) => sum + primary.flows + secondary.flows, 0);
   return (
     <p class="summary">
@@ -93,7 +96,6 @@ function Summary(): JSX.Element {
 }
 
 function Filters(): JSX.Element {
-  const all = [...(services.value?.values() ?? [])];
   return (
     <div class="filters" role="search">
       <div class="search">
@@ -118,7 +120,7 @@ function Filters(): JSX.Element {
             aria-pressed={filter.value === id}
             onClick={() => (filter.value = id)}
           >
-            {word} <span class="count">{number(all.filter(PASSES[id]).length)}</span>
+            {word} <span class="count">{number(counts.value.get(id) ?? 0)}</span>
           </button>
         ))}
       </div>
@@ -154,22 +156,10 @@ function Rows(): JSX.Element {
     <VirtualList
       items={shown.value}
       label="Services, trouble first"
-      keyOf={({ name }) => name}
-      row={(service) => (
-        <ServiceRow
-          service={service}
-          ticked={ticked.value.has(service.name)}
-          tick={() => toggle(service.name)}
-        />
-      )}
+      keyOf={({ service }) => service.name}
+      row={(each) => <ServiceRow {...each} />}
     />
   );
-}
-
-function toggle(name: string): void {
-  const next = new Set(ticked.value);
-  if (!next.delete(name)) next.add(name);
-  ticked.value = next;
 }
 
 /** Several services that are ticked are switched in one message. */

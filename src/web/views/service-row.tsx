@@ -4,25 +4,26 @@ import { Icon } from '../parts/icon.tsx';
 import { Link } from '../parts/link.tsx';
 import { highest, Sparkline } from '../parts/sparkline.tsx';
 import { Badge, Health, LEVEL_ICON } from '../parts/status.tsx';
-import { attentionOf } from '../state/attention.ts';
+import { drainText } from '../state/attention.ts';
 import { now } from '../state/clock.ts';
+import { drifts } from '../state/drift.ts';
+import type { Ranked } from '../state/order.ts';
+import { history } from '../state/store.ts';
 import { askToSwitch } from '../state/switching.ts';
-import { drifting, history } from '../state/store.ts';
+import { ticked, toggleTick } from '../state/ticked.ts';
 import { countdown, number, plural } from '../state/words.ts';
 
-interface Props {
-  readonly service: ServiceView;
-  readonly ticked: boolean;
-  readonly tick: () => void;
-}
-
-export function ServiceRow({ service, ticked, tick }: Props): JSX.Element {
-  const attention = attentionOf(service, drifting.value.has(service.name));
+export function ServiceRow({ service, attention }: Ranked): JSX.Element {
   const { name, addresses, ports, phase } = service;
   return (
     <div class={`row ${attention.level}`}>
       <label class="tick">
-        <input type="checkbox" checked={ticked} disabled={phase === 'trial'} onChange={tick} />
+        <input
+          type="checkbox"
+          checked={ticked.value.has(name)}
+          disabled={phase === 'trial'}
+          onChange={() => toggleTick(name)}
+        />
         <span class="hidden">Tick {name}, to switch several together</span>
       </label>
       <div class="cell-name">
@@ -44,7 +45,7 @@ export function ServiceRow({ service, ticked, tick }: Props): JSX.Element {
         </span>
       </div>
       <Sides service={service} />
-      <Badges service={service} />
+      <Badges service={service} said={attention.word} />
       <div class="cell-action">
         {phase === 'trial' ? (
           <Link to={{ view: 'service', name }} class="button">
@@ -108,20 +109,26 @@ function Side({
   );
 }
 
-function Badges({ service }: { service: ServiceView }): JSX.Element {
-  const { testers, testing, held, name } = service;
+/** `said`: the row's own word, which is not said twice. */
+function Badges({ service, said }: { service: ServiceView; said: string }): JSX.Element {
+  const { testers, testing, held, draining, name } = service;
   return (
     <div class="cell-badges">
-      {held ? (
+      {held && said !== 'Held' ? (
         <Badge icon="hold" level="warn">
           held
         </Badge>
       ) : null}
-      {drifting.value.has(name) ? (
+      {drifts.value.has(name) && said !== 'Drift' ? (
         <Badge icon="drift" level="warn">
           drift
         </Badge>
       ) : null}
+      {draining === null ? null : (
+        <Badge icon="drain" level="quiet" title={drainText(service) ?? undefined}>
+          {`${number(draining.flows)} draining`}
+        </Badge>
+      )}
       {testing === 'closed' ? (
         <Badge icon="lock" level="quiet">
           testing closed

@@ -1,6 +1,7 @@
 import { useEffect, useState } from 'preact/hooks';
 import type { JSX } from 'preact';
 import type { JournalEntry, ServiceView } from '../../api/contract.ts';
+import { CostCard } from '../parts/costs.tsx';
 import { DomuCards } from '../parts/domu-cards.tsx';
 import { FlowChart } from '../parts/flow-chart.tsx';
 import { Icon } from '../parts/icon.tsx';
@@ -12,9 +13,10 @@ import { LEVEL_ICON } from '../parts/status.tsx';
 import { Testers } from '../parts/testers.tsx';
 import { get } from '../state/api.ts';
 import { attentionOf } from '../state/attention.ts';
+import { drifts } from '../state/drift.ts';
 import { complain } from '../state/notices.ts';
 import { change, signedIn } from '../state/session.ts';
-import { drifting, journal, services } from '../state/store.ts';
+import { journal, services } from '../state/store.ts';
 import { askToSwitch } from '../state/switching.ts';
 import { useRates } from '../state/rates.ts';
 
@@ -38,7 +40,7 @@ export function ServicePage({ name }: { name: string }): JSX.Element {
 function Service({ service }: { service: ServiceView }): JSX.Element {
   const { name, addresses, ports } = service;
   const rates = useRates(name);
-  const { level, word, why } = attentionOf(service, drifting.value.has(name));
+  const { level, word, why } = attentionOf(service, drifts.value.get(name));
   return (
     <>
       <div class="page-head">
@@ -75,7 +77,10 @@ function Service({ service }: { service: ServiceView }): JSX.Element {
           <h2 id="journal-title">Journal of {name}</h2>
           <ServiceJournal name={name} />
         </section>
-        <Testers service={service} />
+        <div class="stack">
+          <Testers service={service} />
+          <CostCard name={name} />
+        </div>
       </div>
       <Rules name={name} />
     </>

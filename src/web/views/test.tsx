@@ -6,8 +6,9 @@ import { Greetings } from '../parts/greetings.tsx';
 import { Icon } from '../parts/icon.tsx';
 import { When } from '../parts/when.tsx';
 import { call, get } from '../state/api.ts';
-import { complain, sentence } from '../state/notices.ts';
+import { complain } from '../state/notices.ts';
 import { journal, link, services } from '../state/store.ts';
+import { sentence } from '../state/words.ts';
 
 type Row = SelfTestingView['services'][number];
 

@@ -103,7 +103,7 @@ export class DirectorDouble implements Director {
   readonly switchLog: SwitchRecord[] = [];
   readonly journalLog: JournalRecord[] = [];
   ready: Readiness = { ready: true, problems: [], since: NOW };
-  pending: PendingPlan = { operations: [], restore: { ipv4: '', ipv6: '' } };
+  pending: PendingPlan = { operations: [], services: [], restore: { ipv4: '', ipv6: '' } };
   fail: Error | null = null;
   /** What a change waits for before it is done. */
   gate: Promise<void> = Promise.resolve();

@@ -83,6 +83,7 @@ test('the pictures of the README', async () => {
   await operator.getByRole('button', { name: /^Switch to/ }).click();
   await operator.getByLabel('Why, for the journal').fill('mail 2.0');
   await operator.getByRole('button', { name: 'Move everybody to mail-b' }).click();
+  await operator.getByRole('region', { name: 'Trials' }).waitFor();
   await operator.context().close();
   await drain();
   await pictures('service', '/services/mail', 'desktop', afterwards(8));
