@@ -30,6 +30,13 @@ interface Found {
   readonly traffic: LinkTraffic;
 }
 
+/**
+ * Packets a second of a vif that are worth hooking for: fewer, such as a host's own probes, cost less than the hooks
+ * would. Now and then any packet is, so that what they cost is known too; in intervals.
+ */
+const WORTH_IT = 50;
+const SELDOM = 30;
+
 const DIRECTIONS: readonly Direction[] = ['in', 'out'];
 
 /** Measures at each interval, one interval after another. A measurement that fails is told, and none the worse. */
@@ -53,6 +60,7 @@ export class RunningMeter implements Meter {
   readonly #beganAt: number;
   #lastAt: number | null = null;
   #busiest: readonly number[] = [];
+  #looks = 0;
   #troubled = false;
   #cancel: () => void = () => undefined;
   readonly #end = new AbortController();
@@ -182,8 +190,9 @@ export class RunningMeter implements Meter {
       return each === undefined ? [] : [{ vif, traffic: each }];
     });
     const packets = ({ traffic: { in: towards, out } }: Found): number => towards.packets + out.packets;
+    const least = this.#looks++ % SELDOM === 0 ? 1 : Math.max(WORTH_IT * this.#seconds, 1);
     this.#busiest = found
-      .filter((each) => packets(each) > 0)
+      .filter((each) => packets(each) >= least)
       .toSorted((a, b) => packets(b) - packets(a))
       .map(({ traffic: { index } }) => index);
     this.#means.keep(new Set(found.map(({ traffic: { index } }) => index)));

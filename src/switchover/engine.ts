@@ -8,6 +8,7 @@ import type { Clock } from '../lib/clock.ts';
 import { DirectorError, messageOf, Refusal } from '../lib/errors.ts';
 import { Events } from '../lib/events.ts';
 import { SerialQueue } from '../lib/queue.ts';
+import { inTurns } from '../lib/turn.ts';
 import type { Address, Network } from '../model/address.ts';
 import { encodeMark } from '../model/mark.ts';
 import type { KernelState } from '../model/kernel-state.ts';
@@ -305,7 +306,7 @@ export class Engine implements Director {
     const entriesNow = (): Entry[] => names.flatMap((name) => context.entries.get(name) ?? []);
     const flows = await this.#flows();
     const drains = await drainsOf(context, entriesNow(), flows).catch(() => new Map<string, Drain>());
-    return entriesNow().map((entry) => this.#snapshot(entry, flows, drains));
+    return inTurns(entriesNow(), (entry) => this.#snapshot(entry, flows, drains));
   }
 
   #flows(): Promise<Counted> {
