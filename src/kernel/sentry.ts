@@ -139,6 +139,9 @@ for (sort { $a->[0] <=> $b->[0] } @wishes) {
 }
 `;
 
+/** Characters of wishes; a few hundred of them. */
+const MOST_TOLD = 256 * 1024;
+
 /** One that has ended, or could not be started, is started again after this many milliseconds at the earliest. */
 const AGAIN_AFTER = 5000;
 
@@ -229,7 +232,7 @@ export class Sentry {
       ({ at, flows, sparing }) =>
         `${(at / 1000 - since).toFixed(2)}:${hexOf(flows)}:${sparing.map(networkText).join()}`,
     );
-    const line = `${each.join(' ')}\n`;
+    const line = `${asMuchAs(MOST_TOLD, each).join(' ')}\n`;
     if (line === this.#wishes || (each.length === 0 && this.#wishes === '')) return;
     this.#wishes = line;
     this.#child?.stdin?.write(line);
@@ -243,6 +246,13 @@ export class Sentry {
     this.#child = null;
     this.#changes = null;
   }
+}
+
+/** The first ones, for as long as they have not more characters than this. */
+function asMuchAs(most: number, texts: readonly string[]): readonly string[] {
+  let length = 0;
+  const end = texts.findIndex((text) => (length += text.length + 1) > most);
+  return end === -1 ? texts : texts.slice(0, end);
 }
 
 const hexOf = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');

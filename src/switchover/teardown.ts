@@ -23,6 +23,7 @@ export async function teardown(context: Context, actor: Actor): Promise<void> {
     }),
   );
   context.down = true;
+  context.wake();
 }
 
 async function restoreSysctls({ store, kernel }: Context): Promise<void> {
