@@ -1,5 +1,5 @@
 import { holdElements } from '../plan/sets.ts';
-import { note } from './change.ts';
+import { note } from './note.ts';
 import type { Context } from './context.ts';
 import type { Entry } from './registry.ts';
 

@@ -1,10 +1,10 @@
-import { messageOf } from '../lib/errors.ts';
 import type { Operation } from '../model/operation.ts';
 import type { JournalRecord } from '../model/records.ts';
 import type { Context } from './context.ts';
 import { publish, saveEntry, stateOf, withEntries } from './context.ts';
 import type { Actor } from './director.ts';
 import type { Entries, Entry } from './registry.ts';
+import { settleSenders } from './senders.ts';
 
 export interface Change {
   readonly actor: Actor;
@@ -35,7 +35,8 @@ export async function change(
       switchId: null,
     }),
   );
-  const next = withEntries(context.entries, changed);
+  const before = context.entries;
+  const next = withEntries(before, changed);
   for (const name of removed) next.delete(name);
   try {
     await applyEntries(context, next, false);
@@ -54,6 +55,17 @@ export async function change(
   } finally {
     context.wake();
   }
+  const others = changed.filter((entry) => othersTest(before.get(entry.service.name), entry));
+  await settleSenders(
+    context,
+    others.map(({ service }) => service.name),
+  );
+}
+
+function othersTest(before: Entry | undefined, after: Entry): boolean {
+  const who = ({ testing, service, leases }: Entry): string =>
+    JSON.stringify([testing, service.testers, leases.map(({ source }) => source)]);
+  return before !== undefined && who(before) !== who(after);
 }
 
 /** Back to what the state says; where even that fails the watch goes on trying, and /readyz says so. */
@@ -82,26 +94,5 @@ export async function applyEntries(
   } catch (error) {
     context.events.emit('reconcile-failed', { error });
     throw error;
-  }
-}
-
-/** For what must be told but must not stop what goes on: into the journal, or at least to the listeners. */
-export function note(context: Context, services: readonly string[], text: string, error: unknown): void {
-  const entry = {
-    at: context.clock.now(),
-    kind: 'error' as const,
-    services,
-    by: 'director',
-    text: `${text}: ${messageOf(error)}`,
-    why: null,
-    details: {},
-  };
-  try {
-    publish(
-      context,
-      context.store.write(() => context.store.append(entry)),
-    );
-  } catch {
-    context.events.emit('journal', { id: 0, ...entry });
   }
 }

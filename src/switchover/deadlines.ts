@@ -1,11 +1,13 @@
 import { formatNetwork, formatSource } from '../model/address.ts';
 import type { JournalRecord, SwitchRecord } from '../model/records.ts';
-import { applyEntries, note } from './change.ts';
+import { applyEntries } from './change.ts';
+import { note } from './note.ts';
 import type { Context } from './context.ts';
 import { journal, publish, saveEntry, withEntries } from './context.ts';
 import { endTrial } from './end-trial.ts';
 import { cut, liveSlotOf } from './flows.ts';
 import type { Entry } from './registry.ts';
+import { settleSenders } from './senders.ts';
 import { list } from './switch-over.ts';
 
 const DIRECTOR = { by: 'director' };
@@ -48,13 +50,24 @@ async function endHoldsAndLeases(context: Context, now: number): Promise<void> {
   );
   publish(context, ...ended.flatMap(({ records }) => records));
   await applyEntries(context, context.entries, false);
+  await settleSenders(
+    context,
+    ended.flatMap(({ entry, unenrolled }) => (unenrolled ? entry.service.name : [])),
+  );
 }
 
 function hasEnded({ heldUntil, leases }: Entry, now: number): boolean {
   return [heldUntil, ...leases.map(({ expiresAt }) => expiresAt)].some((end) => end !== null && end <= now);
 }
 
-function endOf(context: Context, entry: Entry, now: number): { entry: Entry; records: JournalRecord[] } {
+interface Ended {
+  readonly entry: Entry;
+  readonly records: JournalRecord[];
+  /** Somebody does not test it any more. */
+  readonly unenrolled: boolean;
+}
+
+function endOf(context: Context, entry: Entry, now: number): Ended {
   const { store } = context;
   const name = entry.service.name;
   const over = entry.leases.filter(({ expiresAt }) => expiresAt !== null && expiresAt <= now);
@@ -78,7 +91,7 @@ function endOf(context: Context, entry: Entry, now: number): { entry: Entry; rec
     );
   });
   if (released) records.push(journal(context, 'release', [name], DIRECTOR, `the hold of ${name} has ended`));
-  return { entry: next, records };
+  return { entry: next, records, unenrolled: over.length > 0 };
 }
 
 /** Connections that were given a time to end by themselves have had it. */

@@ -55,6 +55,7 @@ import { rulesAbout } from './rules.ts';
 import type { KernelRules } from './rules.ts';
 import { mustFind, probeTargets, switchOver } from './switch-over.ts';
 import { teardown } from './teardown.ts';
+import { settleAllSenders } from './senders.ts';
 import { enrol, setTesting, unenrol } from './testers.ts';
 import { servicesTouched } from './touched.ts';
 import { saveInTurn } from './unsaved.ts';
@@ -196,6 +197,7 @@ export class Engine implements Director {
     const context = this.#context;
     await endStrays(context, await applyEntries(context, context.entries, false));
     for (const { old, connections } of left) await leaveOld(context, stillOld(context, old), connections);
+    await settleAllSenders(context);
   }
 
   /** The kernel stays as it is. */

@@ -5,7 +5,7 @@ import { encodeMark } from '../model/mark.ts';
 import type { Operation } from '../model/operation.ts';
 import type { Connections, Protocol, Service } from '../model/service.ts';
 import type { Slot } from '../model/state.ts';
-import { note } from './change.ts';
+import { note } from './note.ts';
 import type { Context } from './context.ts';
 import type { Entry } from './registry.ts';
 import { toState } from './registry.ts';

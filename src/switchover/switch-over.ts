@@ -5,7 +5,7 @@ import type { SwitchRecord } from '../model/records.ts';
 import { otherSlot } from '../model/state.ts';
 import type { Slot } from '../model/state.ts';
 import { whileHeld } from './brief-hold.ts';
-import { note } from './change.ts';
+import { note } from './note.ts';
 import type { Context } from './context.ts';
 import { journal, publish, toRow, withEntries } from './context.ts';
 import type { Actor, SwitchOrder } from './director.ts';

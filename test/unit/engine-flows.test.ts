@@ -3,7 +3,7 @@ import type { Flow } from '../../src/kernel/kernel.ts';
 import { DEFAULT_MARK_MASK, encodeMark } from '../../src/model/mark.ts';
 import type { Protocol } from '../../src/model/service.ts';
 import type { Slot } from '../../src/model/state.ts';
-import { ACTOR, Bench } from './support/engine-bench.ts';
+import { ACTOR, Bench, network } from './support/engine-bench.ts';
 
 const MINUTE = 60_000;
 let bench: Bench;
@@ -75,12 +75,60 @@ describe('old flows that a director did not live to end', () => {
   });
 });
 
-it('a start with nothing to go on with ends no flow', async () => {
+it('a start ends no flow but datagrams that go elsewhere than they would from now on', async () => {
   await bench.engine.switchOver(order, ACTOR);
-  bench.kernel.addFlow(flow('a', 'udp'));
-  bench.kernel.addFlow(flow('b', 'udp'));
+  for (const slot of ['a', 'b'] as const)
+    for (const protocol of ['tcp', 'udp'] as const) bench.kernel.addFlow(flow(slot, protocol));
   await bench.restart();
-  expect([await counted('a', 'udp'), await counted('b', 'udp')]).toEqual([1, 1]);
+  expect([await counted('a', 'tcp'), await counted('b', 'tcp')]).toEqual([1, 1]);
+  expect([await counted('a', 'udp'), await counted('b', 'udp')]).toEqual([0, 1]);
+});
+
+describe('datagrams of who begins or ceases to test', () => {
+  const source = network('100.64.0.9/32');
+  const lease = { expiresIn: MINUTE, note: null };
+  const sends = (slot: Slot): void => bench.kernel.addFlow(flow(slot, 'udp'));
+  const goOn = async (): Promise<number[]> => [await counted('a', 'udp'), await counted('b', 'udp')];
+  const another = {
+    ...flow('a', 'udp'),
+    from: { family: 4, text: '100.64.0.10' },
+    fromPort: 1,
+    id: 9,
+  } as const;
+
+  it('follow when he is enrolled, and nobody else’s do', async () => {
+    sends('a');
+    bench.kernel.addFlow(another);
+    await bench.engine.enrol('mail', source, lease, ACTOR);
+    expect(await goOn()).toEqual([1, 0]);
+  });
+
+  it.each([
+    ['when he is not any more', () => bench.engine.unenrol('mail', source, ACTOR)],
+    ['when testing is closed', () => bench.engine.setTesting('mail', 'closed', ACTOR)],
+    ['when his lease ends', () => bench.pass(MINUTE + 1)],
+  ] as const)('follow %s', async (_, cease) => {
+    await bench.engine.enrol('mail', source, lease, ACTOR);
+    sends('b');
+    await cease();
+    expect(await goOn()).toEqual([0, 0]);
+  });
+
+  it('stay where everybody is on trial', async () => {
+    await bench.engine.switchOver(order, ACTOR);
+    sends('b');
+    await bench.engine.enrol('mail', source, lease, ACTOR);
+    await bench.engine.unenrol('mail', source, ACTOR);
+    expect(await goOn()).toEqual([0, 1]);
+  });
+
+  it('follow when the director that enrolled him died before they could', async () => {
+    sends('a');
+    await dieBeforeFlows(() => bench.engine.enrol('mail', source, lease, ACTOR));
+    expect(await goOn()).toEqual([1, 0]);
+    await bench.restart();
+    expect(await goOn()).toEqual([0, 0]);
+  });
 });
 
 it("what a tester has open stays, where a rollback cuts the others': he is still directed there", async () => {

@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
+import { CLIENTS } from '../../src/lab/topology.ts';
 import type { World } from '../../src/lab/world.ts';
 import { arm } from '../faults/weapons.ts';
 import type { Moment } from '../faults/weapons.ts';
@@ -52,9 +53,6 @@ const MOMENTS: readonly (readonly [string, Moment])[] = [
   ['its fourth message to the kernel', { syscall: 'sendmsg', nth: 4 }],
   ['its twelfth message to the kernel', { syscall: 'sendmsg', nth: 12 }],
 ];
-/** How often a director that was killed with whoever looks for it left senders on both DomUs. */
-let leftBehind = 0;
-
 /** While no director runs: new senders go where the kernel says, old ones where they were. */
 async function areOnBoth(): Promise<boolean> {
   const before = [heardUdp('mail-a'), heardUdp('mail-b')];
@@ -120,22 +118,36 @@ it.each(MOMENTS)(
   },
 );
 
-it.each(MOMENTS)('the same where nothing of it survives, once a director is back: %s', async (_, moment) => {
-  const stopped = await survivor();
-  process.kill(stopped, 'SIGSTOP');
-  const acknowledged = await killInSwitch(moment);
-  if (await areOnBoth()) leftBehind++;
-  process.kill(stopped, 'SIGKILL');
-  await directed.daemon.start();
-  await expectAllThere(acknowledged);
-});
+it(
+  'the same where nothing of it survives, once a director is back; some were left on both DomUs until then',
+  { timeout: 120_000 },
+  async () => {
+    let leftBehind = 0;
+    // When exactly the old senders are looked for depends on the disk, for one.
+    for (let nth = 4; nth < 24 && leftBehind < 2; nth++) {
+      const stopped = await survivor();
+      process.kill(stopped, 'SIGSTOP');
+      const acknowledged = await killInSwitch({ syscall: 'sendmsg', nth });
+      if (await areOnBoth()) leftBehind++;
+      process.kill(stopped, 'SIGKILL');
+      await directed.daemon.start();
+      await expectAllThere(acknowledged);
+      await operator.settleAll();
+    }
+    expect(leftBehind).toBeGreaterThan(0);
+  },
+);
 
-it('of these kills some came before the flip, and some after it but before old senders had followed', async () => {
-  expect(leftBehind).toBeGreaterThan(0);
-  const kinds = (await operator.journal(400)).map(({ kind }) => kind);
-  const switches = kinds.filter((kind) => kind === 'switch').length;
-  expect(switches).toBeGreaterThan(0);
-  expect(switches).toBeLessThan(2 * MOMENTS.length);
+it('senders follow who begins and ceases to test', async () => {
+  const tester = `/v1/services/mail/testers/${CLIENTS.customer.ipv4}`;
+  await grows('mail-a');
+  await operator.must(201, 'PUT', tester, { expiresIn: '1h' });
+  await grows('mail-b');
+  await operator.must(204, 'DELETE', tester);
+  await expect.poll(areOnBoth, { timeout: 15_000 }).toBe(false);
+  await operator.must(201, 'PUT', tester, { expiresIn: '2s' });
+  await grows('mail-b');
+  await expect.poll(areOnBoth, { timeout: 20_000 }).toBe(false);
 });
 
 it('senders go back at the end of a trial whose director is dead, and a director that is back by then is not disturbed', async () => {
