@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { readFile, rename, writeFile } from 'node:fs/promises';
+import { readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { deserialize, serialize } from 'node:v8';
 import { printOfProgram } from '../lib/program.ts';
@@ -57,8 +57,14 @@ async function find(directory: string, print: string): Promise<Config | null> {
 async function write(config: Config, print: string): Promise<void> {
   const path = join(config.state, KEPT_FILE);
   const unfinished = `${path}.unfinished`;
-  await writeFile(unfinished, serialize({ print, config } satisfies Kept), { mode: 0o600 });
-  await rename(unfinished, path);
+  try {
+    await writeFile(unfinished, serialize({ print, config } satisfies Kept), { mode: 0o600 });
+    await rename(unfinished, path);
+  } catch (error) {
+    // Half a file on a full disk is room that the store may need.
+    await rm(unfinished, { force: true });
+    throw error;
+  }
 }
 
 /** Of the text, of the file's path (the configuration knows it), and of the program that reads it. */
