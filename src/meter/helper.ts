@@ -65,6 +65,11 @@ export class Helper {
     return this.#child.pid;
   }
 
+  /** Throws where it has ended, which nobody may have asked for. */
+  mustLive(): void {
+    if (this.#ended !== null) throw this.#ended;
+  }
+
   /** One question at a time. The answer's lines, the last of which begins with `last`; `failed ...` is thrown. */
   async ask(line: string, last: string, within = PATIENCE): Promise<string[]> {
     const answer = this.#wait((each) => each.startsWith(`${last} `) || each.startsWith('failed '), within);

@@ -40,6 +40,7 @@ export class WindowGauge implements Gauge {
 
   async measure({ uplink, vifs, busy }: Ports): Promise<Measurement> {
     if (uplink === null) throw noUplink();
+    this.#helper.mustLive();
     const began = this.#clock.now();
     // Where nothing passes there is nothing to be timed.
     if (busy === 0 || began < this.#nextAt) return NOTHING;
