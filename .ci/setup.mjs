@@ -3,7 +3,7 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -25,9 +25,18 @@ const TEST_TOOLS = {
   sadf: 'sysstat',
   chromium: 'chromium',
   openssl: 'openssl',
+  // What firewalld needs; none of these packages has a service.
+  'dbus-daemon': 'dbus-daemon',
+  '/usr/bin/python3': 'python3',
+  '/usr/lib/python3/dist-packages/dbus': 'python3-dbus',
+  '/usr/lib/python3/dist-packages/gi': 'python3-gi',
 };
-// Tests run it, in namespaces of their own. It is only taken out of its package: installed, it would listen on this host.
-const UNPACKED = { promtool: 'prometheus' };
+// Tests run them, in namespaces of their own. They are only taken out of their packages: installed, they would listen
+// on this host, and change its firewall.
+const UNPACKED = {
+  promtool: ['prometheus'],
+  'firewall-cmd': ['firewalld', 'python3-firewall', 'python3-nftables'],
+};
 // better-sqlite3 is compiled where its prebuilt binary cannot be had.
 const BUILD_TOOLS = { python3: 'python3', make: 'make', 'g++': 'g++' };
 // The meter's helper; without it costs are estimated. Tests measure.
@@ -43,7 +52,7 @@ installPackages({
   ...(stale('node_modules/.package-lock.json', ['package-lock.json']) ? BUILD_TOOLS : {}),
   ...(forTests || (process.getuid() === 0 && stale('dist/native/meter', NATIVE)) ? NATIVE_TOOLS : {}),
 });
-if (forTests) for (const [tool, name] of Object.entries(UNPACKED)) unpack(tool, name);
+if (forTests) for (const [tool, names] of Object.entries(UNPACKED)) unpack(tool, names);
 if (stale('node_modules/.package-lock.json', ['package-lock.json']))
   run('npm', ['ci', '--no-fund', '--no-audit', '--loglevel=error']);
 if (stale('dist/main.js', ['src', '.ci/bundle.mjs', 'tsconfig.json', 'tsconfig.build.json'])) {
@@ -73,29 +82,31 @@ function headers(packages) {
   return packages.includes('gcc') ? ['libc6-dev'] : [];
 }
 
+/** `tool`: a program, or the absolute path of something else. */
 function isThere(tool) {
   const path = `${process.env.PATH ?? ''}:/usr/sbin:/sbin`.split(':');
-  return path.some((directory) => existsSync(join(directory, tool)));
+  return path.some((directory) => existsSync(resolve(directory, tool)));
 }
 
-/** Puts a package's programs into .cache/NAME/bin, where .ci/test.mjs finds them. */
-function unpack(tool, name) {
-  const target = join(root, '.cache', name);
+/** Puts what the packages have in /usr into .cache/FIRST, where .ci/test.mjs and tests find it. */
+function unpack(tool, names) {
+  const target = join(root, '.cache', names[0]);
   if (isThere(tool) || existsSync(join(target, 'bin', tool))) return;
   const directory = mkdtempSync(join(tmpdir(), 'director-setup-'));
-  const download = ['apt-get', ['download', '-qq', '-o', 'APT::Sandbox::User=root', name]];
+  const download = ['apt-get', ['download', '-qq', '-o', 'APT::Sandbox::User=root', ...names]];
   try {
-    console.log(`unpacking ${name}`);
+    console.log(`unpacking ${names.join(' ')}`);
     const { status } = spawnSync(...download, { cwd: directory, stdio: 'ignore' });
     if (status !== 0) {
       run('apt-get', ['update', '-qq']);
       run(...download, process.env, directory);
     }
-    const [file = fail(`apt-get has not downloaded ${name}`)] = readdirSync(directory);
-    run('dpkg-deb', ['-x', file, 'content'], process.env, directory);
+    const files = readdirSync(directory).filter((file) => file.endsWith('.deb'));
+    if (files.length !== names.length) fail(`apt-get has not downloaded all of ${names.join(' ')}`);
+    for (const file of files) run('dpkg-deb', ['-x', file, 'content'], process.env, directory);
     rmSync(target, { recursive: true, force: true });
-    mkdirSync(target, { recursive: true });
-    run('cp', ['-r', join(directory, 'content/usr/bin'), target]);
+    mkdirSync(join(root, '.cache'), { recursive: true });
+    run('cp', ['-r', join(directory, 'content/usr'), target]);
   } finally {
     rmSync(directory, { recursive: true, force: true });
   }

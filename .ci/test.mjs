@@ -13,7 +13,10 @@ const inside = process.argv[2] === '--inside';
 const rest = process.argv
   .slice(inside ? 3 : 2)
   .flatMap((arg) => (arg === '--faults' ? askForFaults() : arg === '--bench' ? askForBenches() : [arg]));
-process.env.PATH = `${process.env.PATH ?? ''}:/usr/sbin:/sbin:${join(root, '.cache/prometheus/bin')}`;
+const unpacked = ['prometheus/bin', 'firewalld/bin', 'firewalld/sbin'].map((path) =>
+  join(root, '.cache', path),
+);
+process.env.PATH = [process.env.PATH ?? '', '/usr/sbin', '/sbin', ...unpacked].join(':');
 process.exitCode = inside ? runTests(rest) : enter(rest);
 
 function askForFaults() {

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, readdirSync, readlinkSync } from 'node:fs';
 import { LinuxKernel } from './kernel/linux.ts';
 import { systemClock } from './lib/clock.ts';
 import { meterHere } from './meter/possible.ts';
@@ -24,6 +24,7 @@ export async function doctor({
     ...(await missing()),
     conntrackTable(),
     bridgeNetfilter(),
+    ...firewalld(),
     meterFinding(await meterHere(meterHelper)),
   ];
   const fit = findings.every(({ grade }) => grade !== 'fault');
@@ -107,6 +108,34 @@ const METER_WORDS: Readonly<Record<MeterHere['mode'], string>> = {
   model: 'told by typical figures',
   off: 'told by nobody',
 };
+
+/** firewalld accepts what was DNATed, and rejects whatever else is forwarded where no policy of it accepts that. */
+function firewalld(): Finding[] {
+  if (!runsHere('firewalld')) return [];
+  return [
+    {
+      grade: 'warning',
+      what: 'firewalld is running',
+      advice:
+        'what is directed passes it; connections to the DomUs’ own addresses, and those that DomUs open, pass only where a policy of it accepts them: see “Beside firewalld” in README.md',
+    },
+  ];
+}
+
+/** Whether a process of this name (proc_pid_comm(5)) is in our network namespace. */
+function runsHere(name: string): boolean {
+  const network = readlinkSync('/proc/self/ns/net');
+  return readdirSync('/proc').some((pid) => {
+    if (!/^\d+$/.test(pid)) return false;
+    try {
+      if (readFileSync(`/proc/${pid}/comm`, 'utf8').trim() !== name) return false;
+      return readlinkSync(`/proc/${pid}/ns/net`) === network;
+    } catch {
+      // It has ended meanwhile, or is none of our business.
+      return false;
+    }
+  });
+}
 
 function readNumber(key: string): number | null {
   const file = `/proc/sys/${key}`;

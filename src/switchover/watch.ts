@@ -24,8 +24,11 @@ const WHOLE_SHARE = 1000;
 const WHOLE_AT_LEAST_MS = 120_000;
 /** How often that is written down. */
 const WRITTEN_MS = 10_000;
-/** Repairs of the same thing, or failures, that follow each other within this time are a fight. */
-const FIGHT_MS = 15_000;
+/**
+ * Whose repair is undone within this time after it (or that fails again), beyond what was waited for, is fought over.
+ * A firewall that is reloaded by hand, a few times in a minute, is not: each time it takes all away at once.
+ */
+const FIGHT_MS = 5_000;
 /** After so many of them each next one waits twice as long, up to the longest wait. */
 const PATIENCE = 4;
 const LONGEST_WAIT_MS = 30_000;
@@ -76,12 +79,17 @@ export class Watch {
 
   /** At once, unless somebody is in a fight with us. */
   #disturbed(): void {
-    if (this.#stopped || this.#strikes > PATIENCE) return;
+    if (this.#stopped || (this.#strikes > PATIENCE && !this.#isOver())) return;
     if (this.#glancing) this.#again = true;
     else {
       this.#cancel();
       void this.#glance();
     }
+  }
+
+  /** What was put back last has stayed so for long enough. */
+  #isOver(): boolean {
+    return this.#context.clock.now() - this.#struckAt > FIGHT_MS;
   }
 
   stop(): void {
@@ -109,12 +117,16 @@ export class Watch {
    */
   #strike(things: readonly string[]): void {
     const now = this.#context.clock.now();
-    for (const [thing, { at }] of this.#struck)
-      if (now - at > FIGHT_MS + LONGEST_WAIT_MS) this.#struck.delete(thing);
-    for (const thing of things) {
-      this.#struck.set(thing, { times: (this.#struck.get(thing)?.times ?? 0) + 1, at: now });
-    }
-    this.#strikes = Math.max(...things.map((thing) => this.#struck.get(thing)?.times ?? 0));
+    // What is undone at once is seen only after the wait.
+    const lasting = FIGHT_MS + 2 * this.#patience();
+    for (const [thing, { at }] of this.#struck) if (now - at > lasting) this.#struck.delete(thing);
+    // One repair may put the same thing back several times: others were not done with it when it looked.
+    const struck = [...new Set(things)].map((thing) => {
+      const times = (this.#struck.get(thing)?.times ?? 0) + 1;
+      this.#struck.set(thing, { times, at: now });
+      return times;
+    });
+    this.#strikes = Math.max(...struck);
     this.#struckAt = now;
   }
 
@@ -141,7 +153,7 @@ export class Watch {
     this.#wanted = entries;
     const took = Math.max(clock.now() - began, 0);
     this.#wholeAt = clock.now() + Math.min(Math.max(WHOLE_MS, took * WHOLE_SHARE), WHOLE_AT_LEAST_MS);
-    if (clock.now() - this.#struckAt > FIGHT_MS) {
+    if (this.#isOver()) {
       this.#strikes = 0;
       this.#struck.clear();
     }

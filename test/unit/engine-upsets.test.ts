@@ -155,6 +155,30 @@ describe('what somebody else changes', () => {
     ]);
   });
 
+  it('is put back at once each time, where it stayed as it was meanwhile: a firewall that is reloaded by hand', async () => {
+    for (let reload = 0; reload < 12; reload++) {
+      for (let second = 0; second < 8; second++) await bench.pass(1000);
+      bench.kernel.flushTable(4, 'nat');
+      for (let n = 0; n < 4; n++) await bench.pass(250);
+      expect(await bench.reached(MAIL), `reload ${reload}`).toBe('10.25.0.2');
+    }
+  });
+
+  it('is put back more and more seldom where it is undone at once, and at once when that has ended', async () => {
+    const mark = bench.lastJournal();
+    for (let n = 0; n < 240; n++) {
+      bench.kernel.flushTable(4, 'nat');
+      await bench.pass(250);
+    }
+    const told = bench.journalAfter(mark).map(({ text }) => text);
+    expect(told.length).toBeLessThan(15);
+    expect(told.at(-1)).toMatch(/again and again/);
+    for (let n = 0; n < 60; n++) await bench.pass(1000);
+    bench.kernel.flushTable(4, 'nat');
+    for (let n = 0; n < 4; n++) await bench.pass(250);
+    expect(await bench.reached(MAIL)).toBe('10.25.0.2');
+  });
+
   it('is noticed at every glance where it is a setting that the plan depends on', async () => {
     const asked = vi.spyOn(bench.kernel, 'fingerprint');
     await bench.pass(1000);
