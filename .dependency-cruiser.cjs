@@ -2,7 +2,7 @@
 const order = [
   ['lib'],
   ['model', 'capacity'],
-  ['config', 'plan'],
+  ['config', 'plan', 'guest'],
   ['render'],
   ['kernel', 'store', 'health'],
   ['meter'],

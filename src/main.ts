@@ -24,6 +24,7 @@ const local: LocalCommands = {
     });
   },
   check: async (file) => (await import('./check.ts')).check(file),
+  vif: async (wanted) => (await import('./vif.ts')).vif(wanted),
   doctor: async () => (await import('./doctor.ts')).doctor({ meterHelper }),
   lab: async ({ tour }) => {
     const { runLab } = await import('./lab/lab.ts');

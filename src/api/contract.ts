@@ -126,6 +126,35 @@ export const serviceView = z
   })
   .meta({ id: 'Service' });
 
+export const guestInterface = z
+  .string()
+  .regex(
+    /^[A-Za-z0-9][A-Za-z0-9._-]{0,14}$/,
+    'an interface is 1 to 15 letters, digits, dots, underscores and hyphens',
+  )
+  .meta({ description: 'What the guest calls its interface', example: 'enX0' });
+
+export const guestView = z
+  .object({
+    service: serviceName,
+    domu: z.string(),
+    bridge: z.string(),
+    vifs: z.array(
+      z.object({
+        name: z.string().nullable().meta({ description: 'null where the configuration names none' }),
+        mac: z.string(),
+        ip: z.array(z.string()),
+      }),
+    ),
+    addresses: z.array(z.string()).meta({ description: 'With prefix lengths' }),
+    gateways: z.array(z.string()),
+    xl: z.string().meta({ description: "The line for the DomU's xl.cfg(5)" }),
+    interfaces: z.string().meta({ description: "For the guest's /etc/network/interfaces" }),
+    networkd: z.string().meta({ description: "For the guest's /etc/systemd/network" }),
+    notes: z.array(z.string()),
+  })
+  .meta({ id: 'Guest' });
+
 export const switchRequest = z
   .strictObject({
     services: z.array(serviceName).min(1).max(10_000),
@@ -529,6 +558,7 @@ export const problem = z
   })
   .meta({ id: 'Problem' });
 
+export type GuestView = z.infer<typeof guestView>;
 export type ServiceView = z.infer<typeof serviceView>;
 export type DomuView = z.infer<typeof domuView>;
 export type TesterView = z.infer<typeof testerView>;

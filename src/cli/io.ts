@@ -1,3 +1,5 @@
+import type { Fault } from '../lib/errors.ts';
+
 /** Where text goes: process.stdout and process.stderr, or anything of this shape. */
 export interface Output {
   write(text: string): unknown;
@@ -24,6 +26,13 @@ export interface LocalCommands {
   serve(options: { config: string }): Promise<number>;
   /** Validates a configuration file. `text` is for people, `json` for `--json`. */
   check(file: string): Promise<{ ok: boolean; text: string; json: unknown }>;
+  /** What a DomU of a configuration file is told of its network, without a daemon. */
+  vif(wanted: {
+    config: string;
+    service: string;
+    domu: string;
+    interface?: string | undefined;
+  }): Promise<{ readonly network: unknown } | { readonly faults: readonly Fault[] }>;
   /** Plays a whole Dom0 in namespaces; answers the exit code. */
   lab(options: { tour: boolean; args: string[] }): Promise<number>;
   /** Is this host fit to be directed? */

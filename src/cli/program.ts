@@ -19,6 +19,7 @@ import { addSwitch } from './commands/switch.ts';
 import { addTeardown } from './commands/teardown.ts';
 import { addTesters } from './commands/testers.ts';
 import { addTesting } from './commands/testing.ts';
+import { addVif } from './commands/vif.ts';
 import { addWatch } from './commands/watch.ts';
 import { addWhoami } from './commands/whoami.ts';
 import { toJson } from './clean.ts';
@@ -122,6 +123,7 @@ function addCommands(shell: Shell): void {
   addReload(shell);
   addTeardown(shell);
   addCheck(shell);
+  addVif(shell);
   addDoctor(shell);
   addLab(shell);
   shell.program.commandsGroup('More:');

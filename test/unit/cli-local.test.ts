@@ -60,7 +60,7 @@ describe('commands that are no calls', () => {
 describe('help', () => {
   const commands = (
     'status watch journal whoami plan capacity switch confirm rollback hold release testers testing ' +
-    'serve reload teardown check doctor lab completion'
+    'serve reload teardown check vif doctor lab completion'
   ).split(' ');
 
   it('names every command, and ends with 0 where it was asked for', async () => {

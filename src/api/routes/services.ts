@@ -1,7 +1,11 @@
 import { z } from 'zod';
 import { empty, json, problems } from '../answers.ts';
 import type { Api, App } from '../context.ts';
-import { serviceDefinition, serviceView as serviceSchema } from '../contract.ts';
+import { guestNetwork } from '../../guest/guest-network.ts';
+import type { GuestNetwork } from '../../guest/guest-network.ts';
+import { Refusal } from '../../lib/errors.ts';
+import { guestInterface, guestView, serviceDefinition, serviceView as serviceSchema } from '../contract.ts';
+import type { GuestView } from '../contract.ts';
 import { etag, ifMatch } from '../if-match.ts';
 import { actorOf, knownName, nameParams, newNameParams, reasonQuery } from '../names.ts';
 import { sendList } from '../send-bytes.ts';
@@ -12,6 +16,7 @@ const tags = ['services'];
 export function serviceRoutes(app: App, api: Api): void {
   listServices(app, api);
   getService(app, api);
+  getGuest(app, api);
   putService(app, api);
   deleteService(app, api);
 }
@@ -51,6 +56,33 @@ function getService(app: App, { director }: Api): void {
     },
   );
 }
+
+function getGuest(app: App, { director }: Api): void {
+  app.get(
+    '/v1/services/:name/domus/:domu/network',
+    {
+      schema: {
+        tags,
+        summary: 'What a DomU is told of its network: the vif line for xl, and the settings of the guest',
+        params: nameParams.extend({
+          domu: z.string().meta({ description: 'Name of the DomU', example: 'mail-b' }),
+        }),
+        querystring: z.object({ interface: guestInterface.optional() }),
+        response: { 200: json('Text to be pasted', guestView), ...problems(400, 404, 500) },
+      },
+    },
+    async ({ params, query }) => {
+      const { service } = (await director.service(knownName(params.name))).state;
+      const services = (await director.services()).map(({ state }) => state.service);
+      const network = guestNetwork(services, service, params.domu, query.interface);
+      if (network !== null) return copyOf(network);
+      const names = service.domus.map(({ name }) => name).join(' and ');
+      throw new Refusal('unknown', `${service.name} has no such DomU; its two are ${names}`);
+    },
+  );
+}
+
+const copyOf = (network: GuestNetwork): GuestView => structuredClone(network) as GuestView;
 
 function putService(app: App, { director }: Api): void {
   app.put(

@@ -129,6 +129,7 @@ export class Screen implements Output {
 export const noLocal: LocalCommands = {
   version: '1.2.3',
   serve: () => Promise.reject(new Error('not here')),
+  vif: () => Promise.reject(new Error('not here')),
   check: () => Promise.reject(new Error('not here')),
   lab: () => Promise.reject(new Error('not here')),
   doctor: () => Promise.reject(new Error('not here')),
