@@ -9,6 +9,8 @@ import { formatFaults, readConfigAgain } from './config/index.ts';
 import { HealthMonitor } from './health/monitor.ts';
 import { LinuxKernel } from './kernel/linux.ts';
 import { measureLoad } from './kernel/load.ts';
+import type { OpenSocket } from './kernel/netlink/socket.ts';
+import { SocketThread } from './kernel/netlink/socket-thread.ts';
 import { systemClock } from './lib/clock.ts';
 import { DirectorError, messageOf, Refusal } from './lib/errors.ts';
 import { Releaser } from './lib/releaser.ts';
@@ -37,6 +39,12 @@ export interface ServeOptions {
   readonly meterHelper: string;
 }
 
+interface Surroundings {
+  readonly log: Logger;
+  readonly releaser: Releaser;
+  readonly openRoute: OpenSocket;
+}
+
 /** Runs the daemon until SIGTERM or SIGINT; answers the exit code. What cannot start has not touched the kernel. */
 export async function serve(options: ServeOptions): Promise<number> {
   const log = openLog(process.env);
@@ -45,10 +53,11 @@ export async function serve(options: ServeOptions): Promise<number> {
     const { config, keep } = await mustRead(options.configFile);
     const ended = untilSignal(log, releaser);
     const meter: { current: Meter | null } = { current: null };
-    const engine = await start(config, options, { log, releaser, meter: () => meter.current });
+    const openRoute = routeSockets(releaser);
+    const engine = await start(config, options, { log, releaser, openRoute, meter: () => meter.current });
     process.on('SIGHUP', () => void reload(engine, log));
     notifySystemd(log);
-    meter.current = await measure(engine, options, log, releaser);
+    meter.current = await measure(engine, options, { log, releaser, openRoute });
     keep().catch((error: unknown) => log.debug(`the next start reads the file anew: ${messageOf(error)}`));
     await ended;
     return 0;
@@ -77,7 +86,7 @@ function explain(error: unknown, file: string): string[] {
 async function start(
   config: Config,
   { rules, page, version }: ServeOptions,
-  { log, releaser, meter }: { log: Logger; releaser: Releaser; meter: () => Meter | null },
+  { log, releaser, openRoute, meter }: Surroundings & { readonly meter: () => Meter | null },
 ): Promise<Engine> {
   const frames = readFrames(rules);
   await onlyOne(releaser);
@@ -88,6 +97,7 @@ async function start(
     variant: config.iptables,
     jumps: JUMPS,
     clock,
+    openRoute,
     onError: (error) => log.warn(`neighbours may not have been told: ${messageOf(error)}`),
   });
   releaser.add(() => kernel.close());
@@ -131,8 +141,7 @@ async function start(
 async function measure(
   engine: Engine,
   { meterHelper }: ServeOptions,
-  log: Logger,
-  releaser: Releaser,
+  { log, releaser, openRoute }: Surroundings,
 ): Promise<Meter> {
   const { meter: wanted, interval } = engine.config.cpu;
   const meter = await startMeter({
@@ -141,11 +150,19 @@ async function measure(
     domus: () => meteredDomus(engine.states()),
     uplink: () => engine.config.uplink,
     helper: meterHelper,
+    openRoute,
     log: (level, text) => log[level](text),
     clock: systemClock,
   });
   releaser.add(() => meter.stop());
   return meter;
+}
+
+/** Beside this module, in a bundle too. */
+function routeSockets(releaser: Releaser): OpenSocket {
+  const thread = new SocketThread(new URL('rtnetlink.js', import.meta.url));
+  releaser.add(() => thread.close());
+  return (protocol, events) => thread.open(protocol, events);
 }
 
 function readFrames(directory: string): Frames {

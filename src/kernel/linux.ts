@@ -24,12 +24,14 @@ import type {
   Traffic,
 } from './kernel.ts';
 import { LinkClient } from './links/client.ts';
+import { openRouteConnection } from './links/route.ts';
 import { linkTraffic } from './links/traffic.ts';
-import { NETLINK_NETFILTER, NETLINK_ROUTE, NetlinkConnection } from './netlink/connection.ts';
+import { NETLINK_NETFILTER, NetlinkConnection } from './netlink/connection.ts';
 import { ConntrackClient } from './netlink/conntrack/client.ts';
 import { rulesetGeneration } from './netlink/generation.ts';
 import { IpsetClient } from './netlink/ipset/client.ts';
 import { nameIpsetErrno } from './netlink/ipset/errors.ts';
+import type { OpenSocket } from './netlink/socket.ts';
 import { observe } from './observe.ts';
 
 export interface LinuxKernelOptions {
@@ -39,18 +41,20 @@ export interface LinuxKernelOptions {
   readonly clock: Clock;
   /** Failures of what goes on after its call has returned: announcements. */
   readonly onError: (error: unknown) => void;
+  /** Where sockets for rtnetlink are opened; in this thread unless said. */
+  readonly openRoute?: OpenSocket;
 }
 
 /** The kernel of the network namespace that this process is in. Opens its sockets when they are first needed. */
 export class LinuxKernel implements Kernel {
   // Families of requests have sockets of their own, so that none waits behind another's dump.
   readonly #connections = {
-    route: NetlinkConnection.open(NETLINK_ROUTE),
     ipset: NetlinkConnection.open(NETLINK_NETFILTER, { nameErrno: nameIpsetErrno }),
     conntrack: NetlinkConnection.open(NETLINK_NETFILTER),
     generation: NetlinkConnection.open(NETLINK_NETFILTER),
   };
-  readonly #links = new LinkClient(this.#connections.route);
+  readonly #route: NetlinkConnection;
+  readonly #links: LinkClient;
   readonly #ipset = new IpsetClient(this.#connections.ipset);
   readonly #conntrack = new ConntrackClient(this.#connections.conntrack);
   readonly #iptables: Iptables;
@@ -60,7 +64,9 @@ export class LinuxKernel implements Kernel {
   readonly #clock: Clock;
   readonly #apply: (operation: Operation) => Promise<void>;
 
-  private constructor({ variant, jumps, clock, onError }: LinuxKernelOptions) {
+  private constructor({ variant, jumps, clock, onError, openRoute }: LinuxKernelOptions) {
+    this.#route = openRouteConnection(openRoute);
+    this.#links = new LinkClient(this.#route);
     this.#iptables = new Iptables(variant);
     this.#neighbours = new Neighbours(this.#links, onError);
     this.#clock = clock;
@@ -170,6 +176,6 @@ export class LinuxKernel implements Kernel {
   async close(): Promise<void> {
     this.#fingerprint.close();
     await this.#neighbours.close();
-    for (const connection of Object.values(this.#connections)) connection.close();
+    for (const connection of [this.#route, ...Object.values(this.#connections)]) connection.close();
   }
 }

@@ -43,7 +43,7 @@ const DIRECTIONS: readonly Direction[] = ['in', 'out'];
 export class RunningMeter implements Meter {
   readonly #options: MeterOptions;
   readonly #parts: MeterParts;
-  readonly #counters = new CounterReader();
+  readonly #counters: CounterReader;
   readonly #traffic = new TrafficReader();
   readonly #ledger = new Ledger();
   readonly #means = new Means();
@@ -67,6 +67,7 @@ export class RunningMeter implements Meter {
 
   constructor(options: MeterOptions, parts: MeterParts) {
     this.#options = options;
+    this.#counters = new CounterReader(options.openRoute);
     this.#parts = parts;
     this.#beganAt = options.clock.now();
     this.#baseline = typicalBaseline(this.#beganAt);

@@ -1,3 +1,4 @@
+import type { OpenSocket } from '../kernel/netlink/socket.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { MeterMode } from './report.ts';
 
@@ -27,6 +28,8 @@ export interface MeterOptions {
   readonly helper: string;
   /** How the helper hooks in; `auto`: tcx where the kernel has it (6.6), else filters of a clsact qdisc. */
   readonly hooks?: 'auto' | 'tcx' | 'clsact';
+  /** Where sockets for rtnetlink are opened; in this thread unless said. */
+  readonly openRoute?: OpenSocket;
   readonly log: (level: 'info' | 'warn', text: string) => void;
   readonly clock: Clock;
 }

@@ -15,7 +15,8 @@ export const ANSWERED: Moment = { after: 3_600_000 };
 
 /**
  * Every step of an operation is one of these: messages to the kernel (sendmsg), the journal (pwrite64, fsync), the start
- * of a program such as iptables-restore and what it is given (clone, write).
+ * of a program such as iptables-restore and what it is given (clone, write). Links have a thread of their own, which is
+ * woken by a write for each message.
  */
 export const SYSCALLS = ['fsync', 'clone', 'sendmsg', 'pwrite64', 'write'] as const;
 export type Syscall = (typeof SYSCALLS)[number];

@@ -1,7 +1,10 @@
 import { KernelError } from '../../lib/errors.ts';
 import { readAttributes, readString } from '../netlink/attributes.ts';
-import { NETLINK_ROUTE, NetlinkConnection, dumpWhole } from '../netlink/connection.ts';
+import { dumpWhole } from '../netlink/connection.ts';
+import type { NetlinkConnection } from '../netlink/connection.ts';
+import type { OpenSocket } from '../netlink/socket.ts';
 import { RTM_GETLINK, RTM_NEWLINK, encodeGetLink } from './codec.ts';
+import { openRouteConnection } from './route.ts';
 
 /** What a link has carried since it was made, as this host sees it: `received` came from it, `sent` went out by it. */
 export interface LinkCounters {
@@ -17,7 +20,11 @@ const IFLA_STATS64 = 23;
 
 /** Reads the 64-bit counters of all links of this process's network namespace in one dump. */
 export class CounterReader {
-  readonly #connection = NetlinkConnection.open(NETLINK_ROUTE);
+  readonly #connection: NetlinkConnection;
+
+  constructor(openRoute?: OpenSocket) {
+    this.#connection = openRouteConnection(openRoute);
+  }
 
   /** KernelError where the kernel does not answer. */
   async read(): Promise<LinkCounters[]> {

@@ -14,6 +14,7 @@ import {
 } from './message.ts';
 import type { NetlinkMessage, SequencedMessage } from './message.ts';
 import { GuardedSocket } from './socket.ts';
+import type { NetlinkSocket, OpenSocket } from './socket.ts';
 
 export type { NetlinkMessage } from './message.ts';
 
@@ -35,6 +36,8 @@ export interface NetlinkOptions {
   readonly requestTimeout?: number;
   /** Milliseconds without progress until a dump does; 30,000. */
   readonly dumpTimeout?: number;
+  /** Where its sockets are; in this thread unless said. */
+  readonly openSocket?: OpenSocket;
 }
 
 interface Job {
@@ -63,7 +66,7 @@ export class NetlinkConnection {
   readonly #underWay = new Map<number, UnderWay>();
   #bytesUnderWay = 0;
   #dumping = false;
-  #socket: GuardedSocket | null = null;
+  #socket: NetlinkSocket | null = null;
   #sequence = 0;
   #closed = false;
 
@@ -173,8 +176,9 @@ export class NetlinkConnection {
     this.#socket.send(encodeMessage(job.type, job.flags, sequence, job.payload));
   }
 
-  #openSocket(): GuardedSocket {
-    return new GuardedSocket(this.#protocol, {
+  #openSocket(): NetlinkSocket {
+    const open = this.#options.openSocket ?? ((protocol, events) => new GuardedSocket(protocol, events));
+    return open(this.#protocol, {
       datagrams: (all) => {
         for (const bytes of all) this.#onDatagram(bytes);
         this.#pump();

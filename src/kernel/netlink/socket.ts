@@ -11,12 +11,24 @@ export interface SocketEvents {
   failed(error: KernelError): void;
 }
 
+/** One netlink socket, wherever it is. */
+export interface NetlinkSocket {
+  /** Goes out at once where nothing waits to be sent. Failures come as the event `failed`. */
+  send(datagram: Buffer): void;
+  /** Whether it keeps the process alive. */
+  hold(alive: boolean): void;
+  close(): void;
+}
+
+/** Throws KernelError where the kernel gives no such socket, or tells it by the event `failed`. */
+export type OpenSocket = (protocol: number, events: SocketEvents) => NetlinkSocket;
+
 /**
  * A netlink socket that keeps the process from ending by accident. The native part aborts when a listener throws while
  * it calls back, or when nobody listens for an error; so nothing of ours runs before it has returned (setImmediate). It
  * aborts as well when the receive buffer overflows: whoever sends must bound what is under way.
  */
-export class GuardedSocket {
+export class GuardedSocket implements NetlinkSocket {
   readonly #native: RawNetlinkSocket;
   readonly #events: SocketEvents;
   #come: Buffer[] = [];
@@ -71,7 +83,6 @@ export class GuardedSocket {
     this.#defer(() => this.#events.failed(failure('the netlink socket failed', error)));
   }
 
-  /** Goes out at once where nothing waits to be sent. Failures come as the event `failed`. */
   send(datagram: Buffer): void {
     try {
       this.#native.send(datagram, undefined, (error) => {
@@ -82,7 +93,6 @@ export class GuardedSocket {
     }
   }
 
-  /** Whether it keeps the process alive. */
   hold(alive: boolean): void {
     if (this.#closed || alive === this.#held) return;
     this.#held = alive;
