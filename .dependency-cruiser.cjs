@@ -6,7 +6,7 @@ const order = [
   ['render'],
   ['kernel', 'store', 'health'],
   ['meter'],
-  ['reconcile'],
+  ['reconcile', 'doctor'],
   ['switchover'],
   ['metrics', 'api'],
 ];

@@ -2,13 +2,14 @@
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import type { LocalCommands } from './cli/io.ts';
-import { runCli } from './cli/run.ts';
 
 const root = new URL('..', import.meta.url);
 const { version } = JSON.parse(readFileSync(new URL('package.json', root), 'utf8')) as { version: string };
 const self = fileURLToPath(import.meta.url);
 const inside = (name: string): string => fileURLToPath(new URL(name, root));
 const meterHelper = inside('dist/native/meter');
+/** Instead of a command: the daemon's own doctor, as its child. */
+const EXAMINE = '--examine';
 
 // What only one command needs is loaded when it is asked for: a shell starts this program with each press of Tab.
 const local: LocalCommands = {
@@ -20,12 +21,13 @@ const local: LocalCommands = {
       rules: inside('rules/'),
       page: inside('dist/web/'),
       meterHelper,
+      examiner: [process.execPath, self, EXAMINE],
       version,
     });
   },
   check: async (file) => (await import('./check.ts')).check(file),
   vif: async (wanted) => (await import('./vif.ts')).vif(wanted),
-  doctor: async () => (await import('./doctor.ts')).doctor({ meterHelper }),
+  doctor: async ({ config }) => (await import('./doctor/doctor.ts')).doctor({ config, meterHelper }),
   lab: async ({ tour }) => {
     const { runLab } = await import('./lab/lab.ts');
     return runLab({
@@ -45,4 +47,8 @@ for (const stream of [stdout, stderr]) {
     throw error;
   });
 }
-process.exitCode = await runCli(process.argv.slice(2), { stdout, stderr, stdin, env }, local);
+if (process.argv[2] === EXAMINE) await (await import('./doctor/examine-here.ts')).examineHere(stdin, stdout);
+else {
+  const { runCli } = await import('./cli/run.ts');
+  process.exitCode = await runCli(process.argv.slice(2), { stdout, stderr, stdin, env }, local);
+}

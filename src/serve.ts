@@ -6,6 +6,9 @@ import type { Logger } from 'pino';
 import { startServer } from './api/server.ts';
 import type { Config } from './config/index.ts';
 import { formatFaults, readConfigAgain } from './config/index.ts';
+import { examineApart } from './doctor/apart.ts';
+import { Checkup } from './doctor/checkup.ts';
+import type { Finding } from './doctor/finding.ts';
 import { HealthMonitor } from './health/monitor.ts';
 import { LinuxKernel } from './kernel/linux.ts';
 import { measureLoad } from './kernel/load.ts';
@@ -37,6 +40,8 @@ export interface ServeOptions {
   readonly version: string;
   /** Path of the meter's native helper. */
   readonly meterHelper: string;
+  /** Runs src/doctor/examine-here.ts in a process of its own. */
+  readonly examiner: readonly [string, ...string[]];
 }
 
 interface Surroundings {
@@ -54,10 +59,12 @@ export async function serve(options: ServeOptions): Promise<number> {
     const ended = untilSignal(log, releaser);
     const meter: { current: Meter | null } = { current: null };
     const openRoute = routeSockets(releaser);
-    const engine = await start(config, options, { log, releaser, openRoute, meter: () => meter.current });
+    const surroundings = { log, releaser, openRoute };
+    const { engine, checkup } = await start(config, options, surroundings, () => meter.current);
     process.on('SIGHUP', () => void reload(engine, log));
     notifySystemd(log);
-    meter.current = await measure(engine, options, { log, releaser, openRoute });
+    meter.current = await measure(engine, options, surroundings);
+    checkup.start();
     keep().catch((error: unknown) => log.debug(`the next start reads the file anew: ${messageOf(error)}`));
     await ended;
     return 0;
@@ -85,9 +92,10 @@ function explain(error: unknown, file: string): string[] {
 
 async function start(
   config: Config,
-  { rules, page, version }: ServeOptions,
-  { log, releaser, openRoute, meter }: Surroundings & { readonly meter: () => Meter | null },
-): Promise<Engine> {
+  { rules, page, version, examiner }: ServeOptions,
+  { log, releaser, openRoute }: Surroundings,
+  meter: () => Meter | null,
+): Promise<{ engine: Engine; checkup: Checkup }> {
   const frames = readFrames(rules);
   await onlyOne(releaser);
   const store = Store.open(config.state);
@@ -115,7 +123,12 @@ async function start(
     clock,
     reconciler: new Reconciler({ kernel, frames, spelling, onSysctl }),
   });
-  const metrics = new Metrics({ version, snapshot: snapshotter({ engine, kernel, clock, health, meter }) });
+  const checkup = checkupOf(engine, examiner, log);
+  const doctor = (): Checkup['findings'] => checkup.findings;
+  const metrics = new Metrics({
+    version,
+    snapshot: snapshotter({ engine, kernel, clock, health, meter, doctor }),
+  });
   followEngine(metrics, engine, clock);
   followWithLog(engine, log);
   // Listening comes before anything is changed: a second daemon on this socket ends here.
@@ -134,7 +147,24 @@ async function start(
   releaser.add(() => server.close());
   releaser.add(() => engine.stop());
   await engine.start();
-  return engine;
+  releaser.add(() => checkup.stop());
+  return { engine, checkup };
+}
+
+/** Of what is directed at that moment, over the API too. */
+function checkupOf(engine: Engine, examiner: ServeOptions['examiner'], log: Logger): Checkup {
+  const examine = (signal: AbortSignal): Promise<readonly Finding[]> => {
+    const { uplink, state, iptables } = engine.config;
+    const services = engine.states().map(({ service }) => service);
+    const running = engine.readiness().ready;
+    return examineApart({ services, uplink, state, iptables, running }, { argv: examiner, signal });
+  };
+  return new Checkup({
+    examine,
+    clock: systemClock,
+    onNew: ({ grade, what, why }) =>
+      log[grade === 'warning' ? 'info' : 'warn']({ ...(why === null ? {} : { why }) }, `doctor: ${what}`),
+  });
 }
 
 /** Comes last, for nothing waits for it. */

@@ -35,6 +35,20 @@ export interface LocalCommands {
   }): Promise<{ readonly network: unknown } | { readonly faults: readonly Fault[] }>;
   /** Plays a whole Dom0 in namespaces; answers the exit code. */
   lab(options: { tour: boolean; args: string[] }): Promise<number>;
-  /** Is this host fit to be directed? */
-  doctor(): Promise<{ text: string; json: unknown; fit: boolean }>;
+  /** Is this host fit to be directed, and for this configuration? */
+  doctor(options: { config?: string | undefined }): Promise<Diagnosis>;
+}
+
+export interface Diagnosis {
+  readonly fit: boolean;
+  readonly findings: readonly {
+    /** The kind of thing that was looked at: a short name. */
+    readonly check: string;
+    readonly grade: 'ok' | 'warning' | 'unknown' | 'fault';
+    readonly what: string;
+    /** Lines. */
+    readonly why: string | null;
+    /** A command line that mends it, or shows more. */
+    readonly command: string | null;
+  }[];
 }

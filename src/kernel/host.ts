@@ -44,7 +44,8 @@ export async function missingParts({ iptables, tables, ipset, conntrack }: Parts
   return found.filter((sentence) => sentence !== null);
 }
 
-async function missingRights(): Promise<string[]> {
+/** A sentence for each right that the director needs and this process lacks. */
+export async function missingRights(): Promise<string[]> {
   const status = await readFile('/proc/self/status', 'utf8');
   const effective = BigInt(`0x${/^CapEff:\s*([0-9a-f]+)$/m.exec(status)?.[1] ?? '0'}`);
   return Object.entries(CAPABILITIES)

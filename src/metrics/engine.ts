@@ -1,4 +1,5 @@
 import { setImmediate } from 'node:timers/promises';
+import type { Finding } from '../doctor/finding.ts';
 import type { HealthMonitor } from '../health/monitor.ts';
 import type { Kernel } from '../kernel/kernel.ts';
 import { readSysctl } from '../kernel/sysctl.ts';
@@ -45,6 +46,8 @@ export interface Sources {
   readonly health: Pick<HealthMonitor, 'report'>;
   /** Null where nothing measures what routing costs. */
   readonly meter: () => Meter | null;
+  /** Null until the host has been looked at. */
+  readonly doctor: () => readonly Finding[] | null;
 }
 
 /**
@@ -57,6 +60,7 @@ export function snapshotter({
   clock,
   health,
   meter,
+  doctor,
 }: Sources): () => Promise<MetricsSnapshot> {
   const dark = new DarkWatch(engine, kernel, clock);
   const times = new LastTimes(engine);
@@ -75,6 +79,7 @@ export function snapshotter({
       ready: engine.readiness().ready,
       writable: monitored.writable,
       conntrack: conntrackOf(),
+      doctor: doctor(),
       services: await inTurns(states, (state) => serviceMetrics(state, seen)),
       cpu: meter()?.report() ?? null,
     };

@@ -1,9 +1,10 @@
+import { GRADES } from '../doctor/finding.ts';
 import type { MetricsSnapshot } from './snapshot.ts';
-import { NAME } from './text-format.ts';
+import { labelText, NAME } from './text-format.ts';
 import type { Family } from './text-format.ts';
 
 /** What is known of the daemon and its host at one moment. */
-export function hostFamilies({ ready, writable, conntrack }: MetricsSnapshot): Family[] {
+export function hostFamilies({ ready, writable, conntrack, doctor }: MetricsSnapshot): Family[] {
   return [
     gauge(
       'ready',
@@ -25,7 +26,24 @@ export function hostFamilies({ ready, writable, conntrack }: MetricsSnapshot): F
       'Entries at which the kernel drops new connections: /proc/sys/net/netfilter/nf_conntrack_max.',
       conntrack?.limit,
     ),
+    doctorFamily(doctor),
   ];
+}
+
+/** A check that found nothing of a grade has a zero there, so that a series does not end where a fault is mended. */
+function doctorFamily(findings: MetricsSnapshot['doctor']): Family {
+  const counts = new Map<string, number>();
+  for (const { check, grade } of findings ?? [])
+    for (const each of GRADES) {
+      const labels = labelText({ check, grade: each });
+      counts.set(labels, (counts.get(labels) ?? 0) + +(each === grade));
+    }
+  return {
+    name: `${NAME}doctor_findings`,
+    type: 'gauge',
+    help: 'What "director doctor" finds of this host, by check and grade (ok, warning, unknown: could not be looked at, fault); looked at 10 seconds after the director has started, and every 10 minutes. Its other checks (node, parts, meter) are only for the command.',
+    samples: [...counts].map(([labels, value]) => ({ labels, value })),
+  };
 }
 
 function gauge(name: string, help: string, value: number | undefined): Family {

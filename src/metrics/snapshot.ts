@@ -1,3 +1,4 @@
+import type { Finding } from '../doctor/finding.ts';
 import type { Traffic } from '../kernel/kernel.ts';
 import type { CpuReport } from '../meter/report.ts';
 import type { JournalKind } from '../model/records.ts';
@@ -10,6 +11,8 @@ export interface MetricsSnapshot {
   readonly writable: boolean;
   /** The host's conntrack table; null where the kernel does not tell. */
   readonly conntrack: { readonly entries: number; readonly limit: number } | null;
+  /** What the host's last examination found; null before the first. */
+  readonly doctor: readonly Finding[] | null;
   readonly services: readonly ServiceMetrics[];
   /** Null where nothing measures. */
   readonly cpu: CpuReport | null;

@@ -161,7 +161,7 @@ describe('the doctor', () => {
 
   test('says how costs would be measured, and leaves nothing', async () => {
     const before = await qdiscs();
-    expect(await doctor()).toMatch(/^ok {5} what routing costs .* \(windows, by (tcx|clsact)\)$/m);
+    expect(await doctor()).toMatch(/^\S what routing costs .* \(windows, by (tcx|clsact)\)$/m);
     expect(await hooked()).toEqual([]);
     expect(await qdiscs()).toBe(before);
   });
@@ -177,7 +177,7 @@ describe('the doctor', () => {
 
   test('says why it would be guessed', async () => {
     const text = await doctor('setpriv', '--bounding-set', '-sys_admin,-bpf,-perfmon');
-    expect(text).toMatch(/^warning what routing costs .*typical figures, and no better \(model\)$/m);
+    expect(text).toMatch(/^! what routing costs .*typical figures, and no better \(model\)$/m);
     expect(text).toMatch(/^ +windows: .*not permitted$/m);
     expect(text).toMatch(/^ +sampler: /m);
   });

@@ -40,11 +40,82 @@ describe('commands that are no calls', () => {
   });
 
   it.each([
-    [true, 0],
-    [false, 1],
-  ])('doctor: fit %s is exit code %d', async (fit, code) => {
-    const local = { doctor: () => Promise.resolve({ text: 'iptables: found', json: { fit }, fit }) };
-    expect(await run('doctor', { local })).toMatchObject({ code, out: 'iptables: found\n' });
+    [true, 0, 'This host is fit: 0 fine.\n'],
+    [false, 1, 'Whether this host is fit is not known: 0 fine.\n'],
+  ])('doctor: fit %s is exit code %d', async (fit, code, out) => {
+    const local = { doctor: () => Promise.resolve({ fit, findings: [] }) };
+    expect(await run('doctor', { local })).toEqual({ code, out, err: '' });
+    expect(JSON.parse((await run('doctor --json', { local })).out)).toEqual({ fit, findings: [] });
+  });
+
+  it('doctor says the worst first, what could not be seen in one go, and mends in whole lines', async () => {
+    const root = { why: 'only root may look at it', command: 'sudo director doctor' };
+    const local = {
+      doctor: () =>
+        Promise.resolve({
+          fit: false,
+          findings: [
+            { check: 'node', grade: 'ok', what: 'Node 20.19.0', why: null, command: null },
+            { check: 'parts', grade: 'unknown', what: 'parts could not be looked at', ...root },
+            {
+              check: 'mtu',
+              grade: 'warning',
+              what: 'eth0 has an MTU of 9000',
+              why: 'one\ntwo',
+              command: null,
+            },
+            {
+              check: 'links',
+              grade: 'fault',
+              what: 'vif1.0 is on xenbr0',
+              why: 'lost',
+              command: 'ip link set x',
+            },
+            { check: 'iptables', grade: 'unknown', what: 'iptables could not be looked at', ...root },
+          ],
+        } as const),
+    };
+    expect((await run('doctor', { local })).out).toBe(`FAULTS: not fit, or dangerous
+✗ vif1.0 is on xenbr0
+    lost
+    $ ip link set x
+
+NOT LOOKED AT
+? parts could not be looked at
+? iptables could not be looked at
+    only root may look at it
+    $ sudo director doctor
+
+WARNINGS: may be as you want it, but has a price
+! eth0 has an MTU of 9000
+    one
+    two
+
+FINE
+✓ Node 20.19.0
+
+This host is not fit: 1 fault, 2 not looked at, 1 warning and 1 fine.
+What sysctl, ip and iptables set is gone after a reboot: write it into /etc/sysctl.d, the network’s configuration or the firewall’s.
+`);
+  });
+
+  it('doctor is given the configuration, and what it says can command no terminal', async () => {
+    const seen: unknown[] = [];
+    const doctor = (options: unknown) => {
+      seen.push(options);
+      const finding = {
+        check: 'x',
+        grade: 'fault',
+        what: '\u001b[2J-j DROP',
+        why: 'a\u001b',
+        command: 'b\nc',
+      } as const;
+      return Promise.resolve({ fit: false, findings: [finding] });
+    };
+    const { out } = await run('doctor --config a.yaml', { local: { doctor } });
+    await run('doctor', { local: { doctor } });
+    expect(seen).toEqual([{ config: 'a.yaml' }, { config: undefined }]);
+    expect(out).toContain('✗ \ufffd[2J-j DROP\n    a\ufffd\n    $ b c\n');
   });
 
   it('one that throws ends with its message, not with a stack', async () => {

@@ -18,7 +18,7 @@ function follow(): void {
   const { engine, kernel, clock, health } = bench;
   metrics = new Metrics({
     version: '1',
-    snapshot: snapshotter({ engine, kernel, clock, health, meter: () => null }),
+    snapshot: snapshotter({ engine, kernel, clock, health, meter: () => null, doctor: () => null }),
   });
   followEngine(metrics, engine, clock);
 }

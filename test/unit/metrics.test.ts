@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { fault, ok } from '../../src/doctor/finding.ts';
 import { Metrics } from '../../src/metrics/metrics.ts';
 import type { CpuReport } from '../../src/meter/report.ts';
 import type { MetricsSnapshot, ServiceMetrics } from '../../src/metrics/snapshot.ts';
@@ -45,7 +46,15 @@ const service = (name: string, change: Partial<ServiceMetrics> = {}): ServiceMet
 });
 
 const metricsOf = (snapshot: Partial<MetricsSnapshot>) => {
-  const whole = { ready: true, writable: true, conntrack: null, services: [], cpu: null, ...snapshot };
+  const whole = {
+    ready: true,
+    writable: true,
+    conntrack: null,
+    doctor: null,
+    services: [],
+    cpu: null,
+    ...snapshot,
+  };
   return new Metrics({ version: '1.2.3', snapshot: () => Promise.resolve(whole) });
 };
 const lines = async (metrics: Metrics, prefix = 'dom0_director_') =>
@@ -79,6 +88,25 @@ test('each service has its series, and those that mean nothing now are absent', 
     'dom0_director_resets_total{service="mail",role="primary",domu="mail-a"} 1',
     'dom0_director_dark_refused_packets_total{service="mail",role="primary",domu="mail-a"} 0',
   ]);
+});
+
+test('what the doctor found is counted by check and grade, with zeros where there is nothing', async () => {
+  const doctor = [
+    { check: 'links', ...fault('vif1.0 is on xenbr0', '') },
+    { check: 'links', ...fault('vif2.0 is on xenbr0', '') },
+    { check: 'mtu', ...ok('fine') },
+  ] as const;
+  expect((await lines(metricsOf({ doctor }))).filter((line) => line.includes('doctor'))).toEqual([
+    'dom0_director_doctor_findings{check="links",grade="ok"} 0',
+    'dom0_director_doctor_findings{check="links",grade="warning"} 0',
+    'dom0_director_doctor_findings{check="links",grade="unknown"} 0',
+    'dom0_director_doctor_findings{check="links",grade="fault"} 2',
+    'dom0_director_doctor_findings{check="mtu",grade="ok"} 1',
+    'dom0_director_doctor_findings{check="mtu",grade="warning"} 0',
+    'dom0_director_doctor_findings{check="mtu",grade="unknown"} 0',
+    'dom0_director_doctor_findings{check="mtu",grade="fault"} 0',
+  ]);
+  expect((await lines(metricsOf({}))).filter((line) => line.includes('doctor'))).toEqual([]);
 });
 
 test('a trial shows its deadline in seconds, and one without a deadline shows none', async () => {

@@ -1,6 +1,6 @@
-import { FULL_PREFIX, toBytes } from '../../model/address.ts';
+import { FULL_PREFIX, fromBytes, toBytes } from '../../model/address.ts';
 import type { Address } from '../../model/address.ts';
-import { macBytes } from './bridge-mac.ts';
+import { formatMac, macBytes } from './bridge-mac.ts';
 
 const BROADCAST = 'ff:ff:ff:ff:ff:ff';
 /** The group of all nodes on the link, ff02::1, and its Ethernet address (RFC 2464 section 7). */
@@ -61,4 +61,53 @@ function icmpv6Checksum(source: Uint8Array, destination: Uint8Array, message: Ui
   for (let at = 0; at < bytes.length; at += 2) sum += bytes.readUInt16BE(at);
   while (sum > 0xffff) sum = (sum & 0xffff) + (sum >>> 16);
   return ~sum & 0xffff;
+}
+
+/**
+ * Asks whether anybody on the link has `address`, without claiming it: an ARP probe, whose sender address is zero
+ * (RFC 5227 section 1.1), or a neighbour solicitation from the unspecified address, as duplicate address detection
+ * sends them (RFC 4862 section 5.4.2, RFC 4861 section 4.3). No neighbour remembers anything of it.
+ */
+export function probeFrame(address: Address, mac: string): Uint8Array {
+  const own = macBytes(mac);
+  if (address.family === 6) return neighbourSolicitation(address, own);
+  const header = Uint8Array.of(0, 1, 0x08, 0x00, own.length, FULL_PREFIX[4] / 8, 0, 1);
+  const asked = [header, own, new Uint8Array(4), new Uint8Array(6), toBytes(address)];
+  return frame(BROADCAST, own, ETHERTYPE_ARP, Buffer.concat(asked));
+}
+
+/** To the solicited-node group, ff02::1:ff and the last 24 bits (RFC 4291 section 2.7.1). */
+function neighbourSolicitation(address: Address, own: Uint8Array): Uint8Array {
+  const target = toBytes(address);
+  const low = target.subarray(13);
+  const group = Uint8Array.of(0xff, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0xff, ...low);
+  const source = new Uint8Array(16);
+  const message = Buffer.concat([Uint8Array.of(135, 0, 0, 0, 0, 0, 0, 0), target]);
+  message.writeUInt16BE(icmpv6Checksum(source, group, message), 2);
+  const header = Uint8Array.of(0x60, 0, 0, 0, 0, message.length, ICMPV6, 255);
+  const to = formatMac(Uint8Array.of(0x33, 0x33, 0xff, ...low));
+  return frame(to, own, ETHERTYPE_IPV6, Buffer.concat([header, source, group, message]));
+}
+
+/** An address, and who says that it is his. */
+export interface Claim {
+  readonly address: Address;
+  readonly mac: string;
+}
+
+/**
+ * What a frame claims: any ARP packet its sender's address (RFC 5227 section 2.1.1), a neighbour advertisement its
+ * target (RFC 4861 section 4.4); null for all others.
+ */
+export function claimOf(bytes: Uint8Array): Claim | null {
+  const view = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+  if (view.length < 42) return null;
+  const mac = formatMac(view.subarray(6, 12));
+  const type = view.readUInt16BE(12);
+  if (type === ETHERTYPE_ARP) {
+    const sender = view.subarray(28, 32);
+    return sender.every((byte) => byte === 0) ? null : { address: fromBytes(sender), mac };
+  }
+  if (type !== ETHERTYPE_IPV6 || view.length < 78 || view[20] !== ICMPV6 || view[54] !== 136) return null;
+  return { address: fromBytes(view.subarray(62, 78)), mac };
 }
