@@ -37,11 +37,15 @@ try {
   writeFileSync(join(tree, 'debian/changelog'), changelog(tree));
   build(tree);
   mkdirSync(into, { recursive: true });
-  for (const file of readdirSync(directory).filter((each) => each.endsWith('.deb'))) {
+  const made = readdirSync(directory).filter((file) => file.endsWith('.deb'));
+  for (const file of made) {
     cpSync(join(directory, file), join(into, `${file}.part`));
     renameSync(join(into, `${file}.part`), join(into, file));
     console.log(join(into, file));
   }
+  // Only the newest is kept: a folder full of them is taken for a repository.
+  for (const file of readdirSync(into).filter((each) => each.startsWith(`${name}_`) && each.endsWith('.deb')))
+    if (!made.includes(file)) rmSync(join(into, file), { force: true });
 } finally {
   rmSync(directory, { recursive: true, force: true });
 }

@@ -64,7 +64,7 @@ async function commandsPage(version) {
 }
 
 const DESCRIPTION =
-  'All commands but those under “This host” are requests to the daemon, dom0-director(8), over its unix socket or, with --url, over the network.';
+  'Most commands are requests to the daemon, dom0-director(8), over its unix socket or, with --url, over the network.';
 
 /** With what stands after its help: commander tells that only to who prints it. */
 function oneCommand(command, before) {
@@ -151,12 +151,14 @@ function mapped({ additionalProperties: values }) {
   return typeof values === 'object' && values.type === 'object' ? [['NAME', values]] : [];
 }
 
-const meaning = ({ type }) => (type === 'object' ? 'One of them' : '');
+const meaning = ({ type, items }) =>
+  type === 'object' ? 'One of them' : (items?.description ?? items?.anyOf?.[0]?.description ?? '');
 const choices = ({ enum: all }) => (all === undefined ? '' : ` One of ${all.join(', ')}.`);
 const preset = ({ default: value }) => {
   if (value === undefined || value === null || (typeof value === 'object' && Object.keys(value).length === 0))
     return '';
-  return ` Default: ${typeof value === 'object' ? JSON.stringify(value) : value}.`;
+  if (typeof value === 'object') return ` Default: ${JSON.stringify(value)}.`;
+  return ` Default: ${value > 0xffff ? `0x${value.toString(16)}` : value}.`;
 };
 
 const section = (name, text) => `.SH ${name.includes(' ') ? `"${name}"` : name}\n${text.trimEnd()}\n`;

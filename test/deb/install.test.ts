@@ -132,7 +132,7 @@ it(
     await systemctl('restart', UNIT);
     await comesBackAfter(async () => machine.must(['kill', '-STOP', await mainPid()]));
     expect(await rules()).toBe(before);
-    await machine.must(['rm', `/run/systemd/system/${UNIT}.service.d/soon.conf`]);
+    await machine.must(['rm', '-r', `/run/systemd/system/${UNIT}.service.d`]);
     await systemctl('daemon-reload');
   },
 );

@@ -55,7 +55,11 @@ it('it holds what runs here, and nothing of the folder that it was built in', as
 it('every command and option of the command line stands in director(1)', async () => {
   const page = await plain('man1/director.1.gz');
   const nobody = { write: () => true };
-  const { program } = buildProgram({ stdout: nobody, stderr: nobody, env: {} }, { version: '0' } as never, []);
+  const { program } = buildProgram(
+    { stdout: nobody, stderr: nobody, env: {} },
+    { version: '0' } as never,
+    [],
+  );
   for (const command of program.commands) {
     if (command.name().startsWith('__') || command.name() === 'help') continue;
     expect(page).toContain(`director ${command.name()}`);

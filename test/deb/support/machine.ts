@@ -11,7 +11,7 @@ import { until } from '../../e2e/support/until.ts';
 /**
  * $1: a control group of its own; $2: an empty directory for its disk. What it has written there is gone with it; below
  * it is this machine's own root, so packages that are installed here are installed there. $3: what it says while it boots.
- * A container's word that no service may be started (policy-rc.d) does not hold there.
+ * A container's word that no service may be started (policy-rc.d) does not hold there, and manual pages are not indexed.
  */
 const BOOT = `
 echo $$ > $1/cgroup.procs
@@ -33,7 +33,7 @@ exec unshare --mount --pid --net --uts --ipc --cgroup --fork --kill-child sh -ec
   touch dev/console
   mount --bind "$2" dev/console
   printf "[Unit]\\nRequires=basic.target\\nAfter=basic.target\\n" > etc/systemd/system/alone.target
-  rm -f usr/sbin/policy-rc.d
+  rm -f usr/sbin/policy-rc.d var/lib/man-db/auto-update
   mkdir -p .before
   pivot_root . .before
   umount -l .before
