@@ -1,5 +1,6 @@
 // Installs what a fresh machine lacks: packages by apt-get, dependencies by npm ci; then builds. Plain JavaScript, since
-// it runs before anything is installed. `--for test` also gets what only the tests need.
+// it runs before anything is installed. `--for test` also gets what only the tests need, `--for deb` what builds a
+// Debian package.
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -8,6 +9,7 @@ import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const forTests = process.argv.includes('test');
+const forPackage = forTests || process.argv.includes('deb');
 const TOOLS = {
   ip: 'iproute2',
   iptables: 'iptables',
@@ -30,7 +32,12 @@ const TEST_TOOLS = {
   '/usr/bin/python3': 'python3',
   '/usr/lib/python3/dist-packages/dbus': 'python3-dbus',
   '/usr/lib/python3/dist-packages/gi': 'python3-gi',
+  // The package is looked at, and installed in a machine of its own, which boots.
+  lintian: 'lintian',
+  man: 'man-db',
+  '/lib/systemd/systemd': 'systemd',
 };
+const PACKAGE_TOOLS = { 'dpkg-buildpackage': 'dpkg-dev', dh: 'debhelper', make: 'make' };
 // Tests run them, in namespaces of their own. They are only taken out of their packages: installed, they would listen
 // on this host, and change its firewall.
 const UNPACKED = {
@@ -49,8 +56,9 @@ if (major < 20 || (major === 20 && minor < 19))
 installPackages({
   ...TOOLS,
   ...(forTests ? TEST_TOOLS : {}),
+  ...(forPackage ? PACKAGE_TOOLS : {}),
   ...(stale('node_modules/.package-lock.json', ['package-lock.json']) ? BUILD_TOOLS : {}),
-  ...(forTests || (process.getuid() === 0 && stale('dist/native/meter', NATIVE)) ? NATIVE_TOOLS : {}),
+  ...(forPackage || (process.getuid() === 0 && stale('dist/native/meter', NATIVE)) ? NATIVE_TOOLS : {}),
 });
 if (forTests) for (const [tool, names] of Object.entries(UNPACKED)) unpack(tool, names);
 if (stale('node_modules/.package-lock.json', ['package-lock.json']))

@@ -1,4 +1,3 @@
-import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
@@ -18,6 +17,7 @@ import { systemClock } from './lib/clock.ts';
 import { DirectorError, messageOf, Refusal } from './lib/errors.ts';
 import { Releaser } from './lib/releaser.ts';
 import { openLog } from './log.ts';
+import type { ServiceState } from './model/state.ts';
 import { meteredDomus } from './meter/metered-domus.ts';
 import type { Meter } from './meter/report.ts';
 import { startMeter } from './meter/start-meter.ts';
@@ -30,6 +30,7 @@ import { JUMPS } from './render/layout.ts';
 import type { Frames } from './render/render.ts';
 import { Store } from './store/store.ts';
 import { Engine } from './switchover/engine.ts';
+import { Systemd } from './systemd.ts';
 
 export interface ServeOptions {
   readonly configFile: string;
@@ -54,6 +55,8 @@ interface Surroundings {
 export async function serve(options: ServeOptions): Promise<number> {
   const log = openLog(process.env);
   const releaser = new Releaser();
+  const systemd = new Systemd(process.env, (text) => log.warn(text));
+  systemd.status('reading the configuration, and bringing the kernel to what it says');
   try {
     const { config, keep } = await mustRead(options.configFile);
     const ended = untilSignal(log, releaser);
@@ -61,14 +64,16 @@ export async function serve(options: ServeOptions): Promise<number> {
     const openRoute = routeSockets(releaser);
     const surroundings = { log, releaser, openRoute };
     const { engine, checkup } = await start(config, options, surroundings, () => meter.current);
-    process.on('SIGHUP', () => void reload(engine, log));
-    notifySystemd(log);
+    process.on('SIGHUP', () => void systemd.reloading(() => reload(engine, log)));
+    systemd.ready(() => ({ status: statusOf(engine), work: engine.work() }));
     meter.current = await measure(engine, options, surroundings);
     checkup.start();
     keep().catch((error: unknown) => log.debug(`the next start reads the file anew: ${messageOf(error)}`));
     await ended;
+    systemd.stopping();
     return 0;
   } catch (error) {
+    systemd.status(`not started: ${messageOf(error)}`);
     for (const line of explain(error, options.configFile)) process.stderr.write(`director: ${line}\n`);
     return 1;
   } finally {
@@ -266,10 +271,22 @@ function untilSignal(log: Logger, releaser: Releaser): Promise<void> {
   });
 }
 
-/** Type=notify (sd_notify(3)); Node cannot send datagrams to a unix socket itself. */
-function notifySystemd(log: Logger): void {
-  if (process.env['NOTIFY_SOCKET'] === undefined) return;
-  execFile('systemd-notify', ['--ready', `--pid=${process.pid}`], (error) => {
-    if (error !== null) log.warn(`systemd could not be told that the director is ready: ${error.message}`);
-  });
+/** A line for `systemctl status`. */
+function statusOf(engine: Engine): string {
+  const { ready, problems } = engine.readiness();
+  if (!ready) return problems.join('; ');
+  const states = engine.states();
+  const named = (what: string, which: readonly ServiceState[]): string[] =>
+    which.length === 0 ? [] : [`${what}: ${which.map(({ service }) => service.name).join(', ')}`];
+  return [
+    `directing ${states.length} service${states.length === 1 ? '' : 's'}`,
+    ...named(
+      'on trial',
+      states.filter(({ trial }) => trial !== null),
+    ),
+    ...named(
+      'held',
+      states.filter(({ heldUntil }) => heldUntil !== null),
+    ),
+  ].join('; ');
 }

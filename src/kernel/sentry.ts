@@ -23,10 +23,10 @@ import { toolEnvironment } from './run.ts';
  *
  * What it is told is whose flows to end when the director is gone: lines of "SECONDS:QUESTION:NETWORKS ...", by the
  * host's uptime (proc(5)), the last line counting. It ends those that the kernel answers with, but for what comes from
- * these networks, unless another director is there (its socket's name stands in /proc/net/unix). Of an answer
- * (linux/netfilter/nfnetlink_conntrack.h), after nlmsghdr and nfgenmsg: CTA_TUPLE_ORIG = 1, in it CTA_TUPLE_IP = 1, in
- * it CTA_IP_V4_SRC = 1 or CTA_IP_V6_SRC = 3; CTA_ID = 12. The two name a flow to IPCTNL_MSG_CT_DELETE = 2 of
- * NFNL_SUBSYS_CTNETLINK = 1.
+ * these networks, unless another director is there: its socket's name stands in /proc/net/unix, with as many zero
+ * bytes, shown as "@", as libuv puts behind it. Of an answer (linux/netfilter/nfnetlink_conntrack.h), after nlmsghdr
+ * and nfgenmsg: CTA_TUPLE_ORIG = 1, in it CTA_TUPLE_IP = 1, in it CTA_IP_V4_SRC = 1 or CTA_IP_V6_SRC = 3; CTA_ID = 12.
+ * The two name a flow to IPCTNL_MSG_CT_DELETE = 2 of NFNL_SUBSYS_CTNETLINK = 1.
  */
 const LOOK = `
 use strict;
@@ -94,7 +94,7 @@ while (1) {
 sub uptime { return (content('/proc/uptime') =~ /^(\\S+)/)[0] }
 sub another {
   open my $sockets, '<', '/proc/net/unix' or return 0;
-  return scalar grep { /\\@dom0-director$/ } <$sockets>;
+  return scalar grep { /\\@dom0-director\\@*$/ } <$sockets>;
 }
 sub attributes {
   my ($bytes) = @_;

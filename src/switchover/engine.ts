@@ -502,6 +502,12 @@ export class Engine implements Director {
     return this.#change(() => teardown(this.#context, actor));
   }
 
+  /** Changes that wait or are being made, and how many have ended so far. */
+  work(): { readonly waiting: number; readonly ended: number } {
+    const { waiting, ended } = this.#context.queue;
+    return { waiting, ended };
+  }
+
   get config(): Config {
     return this.#context.config;
   }

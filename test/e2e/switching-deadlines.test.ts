@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
@@ -238,6 +239,36 @@ describe('a director that is killed', () => {
     },
   );
 });
+
+describe('what a director that was killed has left to others', () => {
+  it('is dropped as soon as the next director is there, who knows better', async () => {
+    await operator.switch('mail', { confirmWithin: '1h' });
+    const left = perlsOf(directed.daemon.process.pid);
+    expect(left.length).toBeGreaterThan(0);
+    await directed.daemon.kill();
+    expect(left.filter(isThere).length).toBeGreaterThan(0);
+    await directed.daemon.start();
+    await expect.poll(() => left.filter(isThere), { timeout: 10_000 }).toEqual([]);
+  });
+});
+
+/** Its children that are written in perl. */
+function perlsOf(pid: number): number[] {
+  return readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8')
+    .trim()
+    .split(' ')
+    .map(Number)
+    .filter((child) => readFileSync(`/proc/${child}/comm`, 'utf8') === 'perl\n');
+}
+
+/** One that nobody has waited for is dead all the same. */
+function isThere(pid: number): boolean {
+  try {
+    return !/^State:\s+[ZX]/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'));
+  } catch {
+    return false;
+  }
+}
 
 describe('a second director on the host', () => {
   it('is refused, says why, and has not touched the kernel', async () => {
