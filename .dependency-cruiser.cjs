@@ -5,7 +5,7 @@ const order = [
   ['config', 'plan', 'guest'],
   ['render'],
   ['kernel', 'store', 'health', 'xen'],
-  ['meter'],
+  ['meter', 'stage'],
   ['reconcile'],
   ['switchover'],
   ['metrics', 'api'],
