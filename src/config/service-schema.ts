@@ -5,6 +5,7 @@ import type { Domu, Outlet, Port } from '../model/service.ts';
 import { duration, durationOrNever, flag, list, mapping, named, oneOf, parsed } from './fields.ts';
 import { parseGateway, parseSource, parseUsableAddress } from './parse-address.ts';
 import { notAPort, parsePort, PORT_MAX, shiftPort } from './parse-port.ts';
+import { stageSection } from './stage-schema.ts';
 import { show, wrongKind } from './words.ts';
 
 const DAY = 86_400_000;
@@ -222,6 +223,7 @@ export const serviceSchema = mapping(
     cutover,
     health,
     quarantine,
+    stage: stageSection,
   },
   'the definition of a service',
 ).meta({ description: 'A service: what clients reach, and the two DomUs that it can be directed to' });

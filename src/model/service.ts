@@ -1,4 +1,5 @@
 import type { Address, Family, InterfaceAddress, Network } from './address.ts';
+import type { StageSettings } from './stage.ts';
 
 /** The rules of names: they become parts of chain names (28 characters) and set names (31). */
 export const SERVICE_NAME = /^[a-z][a-z0-9-]{0,15}$/;
@@ -66,6 +67,8 @@ export interface Service {
   readonly health: HealthCheck;
   /** While a DomU is dark it opens no connections outwards but to these; null: it may do as it likes. */
   readonly quarantine: readonly Outlet[] | null;
+  /** How the dark DomU is made from the live one; null: it is not. Only the file says so: it names root's programs. */
+  readonly stage: StageSettings | null;
 }
 
 /** The address of a DomU that connections of this family are directed to. */

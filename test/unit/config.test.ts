@@ -123,6 +123,7 @@ describe('a configuration that is right', () => {
         cutover: { connections: 'drain', drainFor: 300_000, confirmWithin: 600_000 },
         quarantine: null,
         health: { check: 'tcp', every: 5_000, timeout: 1_000 },
+        stage: null,
       },
     ]);
   });
