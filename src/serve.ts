@@ -23,8 +23,10 @@ import { Spelling } from './reconcile/spelling.ts';
 import { parseFrame } from './render/frame.ts';
 import { JUMPS } from './render/layout.ts';
 import type { Frames } from './render/render.ts';
+import { linuxStageHost } from './stage/host.ts';
 import { Store } from './store/store.ts';
 import { Engine } from './switchover/engine.ts';
+import { openHypervisor } from './xen/open.ts';
 
 export interface ServeOptions {
   readonly configFile: string;
@@ -97,8 +99,11 @@ async function start(
   );
   const onSysctl = (key: string, original: string): void =>
     store.write(() => store.rememberSysctl(key, original));
+  const hypervisor = openHypervisor({ clock, wanted: 'auto' });
+  releaser.add(() => hypervisor.close());
   const engine = new Engine({
     config,
+    stageHost: linuxStageHost(hypervisor, clock),
     kernel,
     store,
     health,
@@ -183,7 +188,7 @@ function onlyOne(releaser: Releaser): Promise<void> {
 function followWithLog(engine: Engine, log: Logger): void {
   engine.events.on('journal', ({ kind, by, text, why }) => {
     const level =
-      kind === 'error' || kind === 'fail'
+      kind === 'error' || kind === 'fail' || kind === 'stage-fail'
         ? 'error'
         : kind === 'repair' || kind === 'expire'
           ? 'warn'

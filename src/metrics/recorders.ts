@@ -61,6 +61,12 @@ const JOURNAL: Readonly<Record<JournalKind, true>> = {
   remove: true,
   reload: true,
   repair: true,
+  stage: true,
+  staged: true,
+  'stage-fail': true,
+  unstage: true,
+  prune: true,
+  destroy: true,
   error: true,
 };
 

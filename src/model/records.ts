@@ -48,6 +48,12 @@ export type JournalKind =
   | 'remove'
   | 'reload'
   | 'repair'
+  | 'stage'
+  | 'staged'
+  | 'stage-fail'
+  | 'unstage'
+  | 'prune'
+  | 'destroy'
   | 'error';
 
 export interface JournalRecord {

@@ -65,6 +65,8 @@ export interface Context {
   readonly unfinished: Unfinished[];
   /** What the kernel has already and the disk would not take; the watch goes on trying. */
   readonly unsaved: (() => void)[];
+  /** Services of which a DomU is being made or taken away, with what is under way: nobody is switched meanwhile. */
+  readonly reserved: Map<string, string>;
   /** DomUs that a flip leaves, until their flows are ended. */
   leaving: readonly Old[];
   /** What stateOf() has made of entries, and for how long it holds. */

@@ -13,10 +13,12 @@ import type { Address, Network } from '../model/address.ts';
 import { encodeMark } from '../model/mark.ts';
 import type { KernelState } from '../model/kernel-state.ts';
 import type { Drain, JournalRecord, ServiceSnapshot, SwitchRecord } from '../model/records.ts';
+import type { StageRecord } from '../model/stage.ts';
 import { domuOf } from '../model/state.ts';
 import type { Role, ServiceState, Slot, Testing } from '../model/state.ts';
 import type { Reconciler } from '../reconcile/reconciler.ts';
 import { renderRestore } from '../render/restore.ts';
+import type { StageHost } from '../stage/host.ts';
 import type { Store } from '../store/store.ts';
 import { isAsLeft } from './as-left.ts';
 import { bequeath } from './bequeath.ts';
@@ -36,6 +38,8 @@ import type {
   SwitchOrder,
   WhoamiRow,
 } from './director.ts';
+import type { DomuRow } from './domus.ts';
+import { destroyDomu, domuConsole, listDomus } from './domus.ts';
 import type { Counted } from './drain.ts';
 import { drainsOf } from './drain.ts';
 import { endTrial } from './end-trial.ts';
@@ -53,11 +57,15 @@ import { reload } from './reload.ts';
 import { ANSWERS_MS, Retention } from './retention.ts';
 import { rulesAbout } from './rules.ts';
 import type { KernelRules } from './rules.ts';
+import { stage } from './stage.ts';
+import { StageKeeper } from './stage-keeper.ts';
+import type { Staging } from './staging.ts';
 import { mustFind, probeTargets, switchOver } from './switch-over.ts';
 import { teardown } from './teardown.ts';
 import { settleAllSenders } from './senders.ts';
 import { enrol, setTesting, unenrol } from './testers.ts';
 import { servicesTouched } from './touched.ts';
+import { unstage } from './unstage.ts';
 import { saveInTurn } from './unsaved.ts';
 import { Watch } from './watch.ts';
 import { whoami } from './whoami.ts';
@@ -69,6 +77,8 @@ export interface EngineParts {
   readonly reconciler: Reconciler;
   readonly health: HealthMonitor;
   readonly clock: Clock;
+  /** What DomUs are made and taken away with. */
+  readonly stageHost: StageHost;
 }
 
 export interface Monitored {
@@ -96,6 +106,8 @@ export class Engine implements Director {
   readonly #context: Context;
   readonly #watch: Watch;
   readonly #retention: Retention;
+  readonly #staging: Staging;
+  readonly #stageKeeper: StageKeeper;
   #cancelWake: () => void = () => undefined;
   #problem: { text: string; since: number } | null = null;
   #since: number;
@@ -105,7 +117,7 @@ export class Engine implements Director {
   #observed: { at: number; state: Promise<KernelState> } | null = null;
   readonly #greeted = new Map<string, { at: number; domus: Promise<DomuGreetings[]> }>();
 
-  constructor(parts: EngineParts) {
+  constructor({ stageHost, ...parts }: EngineParts) {
     this.events = new Events<EngineEvents>();
     this.#since = parts.clock.now();
     this.#context = {
@@ -116,12 +128,20 @@ export class Engine implements Director {
       unfinished: [],
       unsaved: [],
       leaving: [],
+      reserved: new Map(),
       states: new WeakMap(),
       down: false,
       wake: () => this.#schedule(),
     };
     this.#watch = new Watch(this.#context);
     this.#retention = new Retention(this.#context);
+    this.#staging = {
+      context: this.#context,
+      host: stageHost,
+      inTurn: (work) => this.#change(work),
+      runs: new Map(),
+    };
+    this.#stageKeeper = new StageKeeper(this.#staging);
     this.events.on('reconcile-failed', ({ error }) => this.#setProblem(messageOf(error)));
     this.events.on('reconciled', () => this.#setProblem(null));
     this.events.on('undisturbed', () => this.#setProblem(null));
@@ -134,6 +154,7 @@ export class Engine implements Director {
     const asLeft = await isAsLeft(context);
     if (!asLeft) await this.#mustBeFit();
     this.#saveLoaded(loaded);
+    this.#stageKeeper.start();
     await context.queue.run(() => this.#takeOver(asLeft));
     context.health.watch([...context.entries.values()].map(({ service }) => service));
     context.health.onChange((service) => this.events.emit('service', service));
@@ -206,6 +227,7 @@ export class Engine implements Director {
     this.#cancelWake();
     this.#watch.stop();
     this.#retention.stop();
+    await this.#stageKeeper.stop();
     this.#context.health.close();
     await this.#context.queue.idle();
     if (this.#started)
@@ -254,7 +276,7 @@ export class Engine implements Director {
    * Whatever changes something waits for its turn, and does not start once everything was torn down. What has come to
    * its end meanwhile comes first: the kernel has ended it already.
    */
-  #change<T>(work: () => Promise<T>): Promise<T> {
+  #change<T>(work: () => T | Promise<T>): Promise<T> {
     const context = this.#context;
     return context.queue.run(async () => {
       this.#refuseDown();
@@ -462,6 +484,36 @@ export class Engine implements Director {
   async setTesting(name: string, testing: Testing, actor: Actor): Promise<ServiceSnapshot> {
     await this.#change(() => setTesting(this.#context, name, testing, actor));
     return this.service(name);
+  }
+
+  stage(name: string, options: { wait: boolean }, actor: Actor): Promise<StageRecord> {
+    return stage(this.#staging, name, options, actor);
+  }
+
+  unstage(name: string, options: { purge: boolean }, actor: Actor): Promise<StageRecord> {
+    return unstage(this.#staging, name, options, actor);
+  }
+
+  stages(page: { limit: number; before?: string | undefined; service?: string | undefined }): StageRecord[] {
+    return this.#context.store.stages(page);
+  }
+
+  stageById(id: string): StageRecord {
+    const record = this.#context.store.stageById(id);
+    if (record === null) throw new Refusal('unknown', `there is no stage "${id}"`);
+    return record;
+  }
+
+  domus(): Promise<DomuRow[]> {
+    return listDomus(this.#staging);
+  }
+
+  domuConsole(domu: string, lines: number): Promise<string[]> {
+    return domuConsole(this.#staging, domu, lines);
+  }
+
+  destroyDomu(domu: string, actor: Actor): Promise<void> {
+    return destroyDomu(this.#staging, domu, actor);
   }
 
   whoami(source: Address | null): WhoamiRow[] {

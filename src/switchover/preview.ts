@@ -83,7 +83,7 @@ function refusalsOf(context: Context, order: SwitchOrder, entry: Entry): Preview
     status === 'unhealthy' && order.force !== true
       ? [{ service: name, text: `${target} is not healthy: ${reason ?? ''}`, forceable: true }]
       : [];
-  return [...refused(name, () => refuseUnswitchable(entry, order.to)), ...sick];
+  return [...refused(name, () => refuseUnswitchable(context, entry, order.to)), ...sick];
 }
 
 function refused(service: string | null, check: () => void): PreviewedRefusal[] {

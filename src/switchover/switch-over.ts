@@ -81,11 +81,12 @@ async function moveEverybody(
 
 function orderedEntries(context: Context, { services, to }: SwitchOrder): Entry[] {
   const entries = [...new Set(services)].map((name) => mustFind(context, name));
-  for (const entry of entries) refuseUnswitchable(entry, to);
+  for (const entry of entries) refuseUnswitchable(context, entry, to);
   return entries;
 }
 
-export function refuseUnswitchable({ service, trial }: Entry, to: SwitchOrder['to']): void {
+export function refuseUnswitchable(context: Context, { service, trial }: Entry, to: SwitchOrder['to']): void {
+  refuseReserved(context, service.name);
   if (trial !== null) {
     throw new Refusal('conflict', `${service.name} is on trial (switch ${trial.id}); nothing was switched`, {
       hint: `end the trial first: "director confirm ${service.name}" or "director rollback ${service.name}"`,
@@ -103,6 +104,15 @@ export function mustFind(context: Context, name: string): Entry {
   if (entry === undefined)
     throw new Refusal('unknown', `there is no service "${name}"`, { hint: '"director status" lists them' });
   return entry;
+}
+
+/** While a DomU is made or taken away nobody can be directed to it. */
+export function refuseReserved({ reserved }: Context, service: string): void {
+  const why = reserved.get(service);
+  if (why === undefined) return;
+  throw new Refusal('conflict', `${service}: ${why}; nothing was done`, {
+    hint: '"director stage --list" tells how far it is',
+  });
 }
 
 /** Which DomU of each service was found fit to be switched to. */
