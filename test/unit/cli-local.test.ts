@@ -59,7 +59,7 @@ describe('commands that are no calls', () => {
 
 describe('help', () => {
   const commands = (
-    'status watch journal whoami plan capacity switch confirm rollback hold release testers testing ' +
+    'status watch journal whoami plan capacity switch confirm rollback hold release testers testing stage unstage domu ' +
     'serve reload teardown check vif doctor lab completion'
   ).split(' ');
 
@@ -126,6 +126,11 @@ describe('completion', () => {
     [['cap'], ['capacity']],
     [['capacity', 'mail.json', '--re'], ['--reserve']],
     [['completion', 'f'], ['fish']],
+    [['domu', 'c'], ['console']],
+    [
+      ['domu', 'console', 'mail-'],
+      ['mail-a', 'mail-b'],
+    ],
     [['status', '--js'], ['--json']],
     [['nonsense', ''], []],
   ])('%j', async (words, candidates) => {
