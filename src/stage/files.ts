@@ -2,7 +2,8 @@ import { spawn } from 'node:child_process';
 import { lstat, open, readFile, readdir, readlink, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DirectorError } from '../lib/errors.ts';
-import { run, toolEnvironment } from '../lib/run.ts';
+import { runOutside } from '../lib/outside.ts';
+import { toolEnvironment } from '../lib/run.ts';
 
 /** What else staging needs of the host. */
 export interface Files {
@@ -103,7 +104,7 @@ const LATER = 'sleep shift; exec { $ARGV[0] } @ARGV';
 export class LinuxPrograms implements Programs {
   async run(argv: readonly string[], input: string, within: number, signal: AbortSignal): Promise<void> {
     const [program = '', ...rest] = argv;
-    const { status, stdout, stderr } = await run(program, rest, { stdin: input, timeout: within, signal });
+    const { status, stdout, stderr } = await runOutside(program, rest, { stdin: input, timeout: within, signal });
     if (status === 0) return;
     const said = (stderr.trim() === '' ? stdout : stderr).trim().split('\n').slice(-3).join('; ');
     throw new DirectorError(`${program} failed (${status}): ${said === '' ? 'it said nothing' : said}`);

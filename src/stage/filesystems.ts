@@ -1,5 +1,5 @@
 import { isNotFound, messageOf } from '../lib/errors.ts';
-import { run } from '../lib/run.ts';
+import { runOutside } from '../lib/outside.ts';
 import type { Ran } from '../lib/run.ts';
 import type { VolumeCheck } from '../model/stage.ts';
 
@@ -50,7 +50,7 @@ async function checkDevice(device: string, signal: AbortSignal | undefined): Pro
   const check = CHECKS[type];
   if (check === undefined)
     return { verdict: 'unchecked', text: `no check that only reads is known for ${type}` };
-  const ran = await run(check.tool, [...check.argv, device], { timeout: CHECK_MS, signal });
+  const ran = await runOutside(check.tool, [...check.argv, device], { timeout: CHECK_MS, signal });
   return verdictOf(type, check, ran);
 }
 
@@ -72,6 +72,6 @@ const lastLine = (output: string): string => output.trim().split('\n').at(-1)?.t
 /** `TYPE=ext4` of blkid(8), which ends with 2 where it knows of nothing and with 8 where it finds two things. */
 async function typeOf(device: string): Promise<string | null> {
   const argv = ['--probe', '--output', 'export', '--match-tag', 'TYPE', device];
-  const { stdout } = await run('blkid', argv, { timeout: LOOK_MS });
+  const { stdout } = await runOutside('blkid', argv, { timeout: LOOK_MS });
   return /^TYPE=(.+)$/m.exec(stdout)?.[1] ?? null;
 }

@@ -1,7 +1,7 @@
 import { realpath } from 'node:fs/promises';
 import { z } from 'zod';
 import { isNotFound, messageOf } from '../lib/errors.ts';
-import { run } from '../lib/run.ts';
+import { runOutside } from '../lib/outside.ts';
 import type { Ran } from '../lib/run.ts';
 import { keptBecause, VolumeError } from './volumes.ts';
 import type { SnapshotOrder, Volume, Volumes } from './volumes.ts';
@@ -124,7 +124,7 @@ async function lvm(tool: string, argv: readonly string[], timeout = CHANGE_MS): 
 
 async function attempt(tool: string, argv: readonly string[], timeout: number): Promise<Ran> {
   try {
-    return await run(tool, argv, { timeout });
+    return await runOutside(tool, argv, { timeout });
   } catch (error) {
     const hint = isNotFound(error)
       ? 'apt-get install lvm2'

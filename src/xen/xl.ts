@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import type { Clock } from '../lib/clock.ts';
 import { DirectorError, isNotFound, messageOf } from '../lib/errors.ts';
+import { runOutside } from '../lib/outside.ts';
 import { run } from '../lib/run.ts';
 import type { Ran } from '../lib/run.ts';
 import { domainNamed } from './hypervisor.ts';
@@ -48,10 +49,10 @@ export class Xl implements Hypervisor {
     return this.#watch.isOpen;
   }
 
-  /** xl stays behind, to do what the guest's on_reboot and on_crash say; its output goes to /var/log/xen. */
+  /** xl stays behind, and must outlive the director, to do what the guest's on_reboot and on_crash say; its output goes to /var/log/xen. */
   async create(file: string, { paused = false }: { readonly paused?: boolean } = {}): Promise<void> {
     if (!existsSync(file)) throw new XenError(`${file} is not there; no guest was started`);
-    await xl(['create', ...(paused ? ['-p'] : []), file], CREATE_MS);
+    await xl(['create', ...(paused ? ['-p'] : []), file], CREATE_MS, runOutside);
   }
 
   async destroy(name: string): Promise<boolean> {
@@ -100,15 +101,15 @@ async function vifsNow(): Promise<Map<number, DomainVif[]>> {
   throw failed('xenstore-ls', argv, ran);
 }
 
-async function xl(argv: readonly string[], timeout: number): Promise<Ran> {
-  const ran = await attempt('xl', argv, timeout);
+async function xl(argv: readonly string[], timeout: number, runner = run): Promise<Ran> {
+  const ran = await attempt('xl', argv, timeout, runner);
   if (ran.status !== 0) throw failed('xl', argv, ran);
   return ran;
 }
 
-async function attempt(tool: string, argv: readonly string[], timeout: number): Promise<Ran> {
+async function attempt(tool: string, argv: readonly string[], timeout: number, runner = run): Promise<Ran> {
   try {
-    return await run(tool, argv, { timeout });
+    return await runner(tool, argv, { timeout });
   } catch (error) {
     const hint = isNotFound(error)
       ? 'apt-get install xen-utils-common'
