@@ -4,7 +4,7 @@ const order = [
   ['model', 'capacity'],
   ['config', 'plan', 'guest'],
   ['render'],
-  ['kernel', 'store', 'health'],
+  ['kernel', 'store', 'health', 'xen'],
   ['meter'],
   ['reconcile'],
   ['switchover'],

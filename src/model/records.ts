@@ -71,6 +71,22 @@ export interface HealthReport {
   readonly since: number | null;
 }
 
+/** `absent`: there is no domain of this name. */
+export const DOMAIN_STATES = ['running', 'paused', 'crashed', 'shutdown', 'absent'] as const;
+export type DomainState = (typeof DOMAIN_STATES)[number];
+
+/** What Xen says of a DomU. */
+export interface DomainReport {
+  /** The domain's name, by which it is found. */
+  readonly name: string;
+  /** `unknown`: Xen does not answer now. */
+  readonly state: DomainState | 'unknown';
+  /** Another one after each start; null where there is none. */
+  readonly domid: number | null;
+  /** When it became so, as far as anybody saw. */
+  readonly since: number | null;
+}
+
 /** TCP connections of a service that were opened before a flip, and stay on the DomU that is dark since. */
 export interface Drain {
   readonly flows: number;
