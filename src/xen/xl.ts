@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import type { Clock } from '../lib/clock.ts';
-import { DirectorError, isNotFound, messageOf } from '../lib/errors.ts';
+import { isNotFound, messageOf } from '../lib/errors.ts';
 import { run } from '../lib/run.ts';
 import type { Ran } from '../lib/run.ts';
 import { domainNamed } from './hypervisor.ts';
@@ -118,7 +118,7 @@ async function attempt(tool: string, argv: readonly string[], timeout: number): 
 }
 
 /** The tools tell the cause first and what they gave up because of it last. */
-function failed(tool: string, argv: readonly string[], { status, stderr }: Ran): DirectorError {
+function failed(tool: string, argv: readonly string[], { status, stderr }: Ran): XenError {
   const said = stderr
     .split('\n')
     .map((line) => line.trim())

@@ -17,6 +17,9 @@ import { Spelling } from '../../../src/reconcile/spelling.ts';
 import { JUMPS } from '../../../src/render/layout.ts';
 import { Store } from '../../../src/store/store.ts';
 import { Engine } from '../../../src/switchover/engine.ts';
+import { Guests } from '../../../src/xen/guests.ts';
+import type { Hypervisor } from '../../../src/xen/hypervisor.ts';
+import { NoHypervisor } from '../../../src/xen/none.ts';
 import { HandClock } from '../../contract/hand-clock.ts';
 import { send } from '../../property/support/packet.ts';
 import { frames } from '../../support.ts';
@@ -138,6 +141,8 @@ function mortalClock(clock: Clock, life: Life): Clock {
 export interface BenchOptions {
   readonly services?: Record<string, object>;
   readonly mark?: { readonly mask: number };
+  /** By default there is none. */
+  readonly hypervisor?: Hypervisor;
 }
 
 function freshKernel(clock: Clock): FakeKernel {
@@ -155,6 +160,7 @@ export class Bench {
   readonly sick = new Set<string>();
   engine!: Engine;
   health!: HealthMonitor;
+  guests!: Guests;
   store!: Store;
   #life: Life = { dead: true, effects: [], faults: () => undefined, wakes: 0 };
   #options: BenchOptions;
@@ -233,12 +239,15 @@ export class Bench {
     const connect = ({ host }: { host: string }): Promise<string | null> =>
       Promise.resolve(this.sick.has(host) ? 'connection refused' : null);
     this.health = new HealthMonitor({ clock, connect });
+    const hypervisor = this.#options.hypervisor ?? new NoHypervisor('there is none here');
+    this.guests = new Guests({ hypervisor, clock });
     this.engine = new Engine({
       config: await this.#read(),
       kernel,
       store,
       clock,
       health: this.health,
+      guests: this.guests,
       reconciler: new Reconciler({
         kernel,
         frames: FRAMES,
