@@ -31,6 +31,17 @@ export const health = z.enum(['healthy', 'degraded', 'unhealthy', 'unknown']).me
     'healthy: every TCP port of the service accepts; degraded: some do; unhealthy: none does; unknown: not checked',
 });
 
+export const domainView = z
+  .object({
+    name: z.string().meta({ description: "Xen's name of it" }),
+    state: z.enum(['running', 'paused', 'crashed', 'shutdown', 'absent', 'unknown']).meta({
+      description: 'absent: there is no domain of this name; unknown: Xen does not answer now',
+    }),
+    domid: z.number().int().nullable().meta({ description: 'Another one after each start' }),
+    since: instant.nullable(),
+  })
+  .meta({ id: 'Domain' });
+
 export const domuView = z
   .object({
     domu: z.string(),
@@ -38,6 +49,9 @@ export const domuView = z
     health,
     healthReason: z.string().nullable(),
     flows: z.number().int().meta({ description: 'Conntrack entries that were directed to this DomU' }),
+    domain: domainView
+      .nullable()
+      .meta({ description: 'What Xen says of it; null where this host is no Dom0 of Xen' }),
   })
   .meta({ id: 'Domu' });
 
@@ -239,6 +253,8 @@ export const serviceDefinition = z
         name: z.string(),
         addresses: z.array(z.string()),
         vifs: z.array(z.string()).optional(),
+        domain: z.string().optional(),
+        macs: z.array(z.string()).optional(),
       }),
     ),
     testers: z.array(z.string()).optional(),
@@ -475,7 +491,7 @@ export const journalEntry = z
     at: instant,
     kind: z.string().meta({
       description:
-        'start, stop, switch, confirm, rollback, expire, fail, drained, hold, release, tester-add, tester-remove, tester-expire, testing, define, remove, reload, repair, stage, staged, stage-fail, unstage, prune, destroy, error',
+        'start, stop, switch, confirm, rollback, expire, fail, drained, hold, release, tester-add, tester-remove, tester-expire, testing, define, remove, reload, repair, domu, stage, staged, stage-fail, unstage, prune, destroy, error',
     }),
     services: z.array(z.string()),
     by: z.string(),

@@ -1,5 +1,5 @@
 import { formatSource } from '../model/address.ts';
-import type { JournalRecord, ServiceSnapshot, SwitchRecord } from '../model/records.ts';
+import type { DomainReport, JournalRecord, ServiceSnapshot, SwitchRecord } from '../model/records.ts';
 import { formatPort } from '../model/service.ts';
 import type { StagedVolume, StageRecord } from '../model/stage.ts';
 import { domuOf, liveRole, otherRole, slotOf } from '../model/state.ts';
@@ -49,7 +49,7 @@ export function serviceView(snapshot: ServiceSnapshot): ServiceView {
   };
 }
 
-function domuView({ state, health, flows }: ServiceSnapshot, role: Role): DomuView {
+function domuView({ state, health, flows, domains }: ServiceSnapshot, role: Role): DomuView {
   const slot = slotOf(state, role);
   const domu = domuOf(state, role);
   return {
@@ -58,7 +58,14 @@ function domuView({ state, health, flows }: ServiceSnapshot, role: Role): DomuVi
     health: health[slot].status,
     healthReason: health[slot].reason,
     flows: flows[slot],
+    domain: domainView(domains[slot]),
   };
+}
+
+function domainView(report: DomainReport | null): DomuView['domain'] {
+  if (report === null) return null;
+  const { name, state, domid, since } = report;
+  return { name, state, domid, since: instantOrNull(since) };
 }
 
 function drainView({ state, drain }: ServiceSnapshot): ServiceView['draining'] {

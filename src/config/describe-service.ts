@@ -41,6 +41,8 @@ export function describeService(service: Service): Record<string, unknown> {
       name: domu.name,
       addresses: domu.addresses.map(({ text }) => text),
       vifs: [...domu.vifs],
+      ...(domu.domain === undefined ? {} : { domain: domu.domain }),
+      ...(domu.macs === undefined ? {} : { macs: [...domu.macs] }),
     })),
     testers: testers.map(formatSource),
     admins: admins.map(formatSource),

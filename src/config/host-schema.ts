@@ -235,6 +235,10 @@ const shape = {
   iptables: oneOf(['auto', 'nft', 'legacy'], {
     description: 'Which variant of the iptables tools to use; auto: the one that the host uses',
   }).prefault('auto'),
+  xen: oneOf(['auto', 'off'], {
+    description:
+      'Ask Xen how the DomUs are and which interfaces are theirs; auto: where this host is its Dom0; off: never',
+  }).prefault('auto'),
   mark,
   journal,
   cpu,

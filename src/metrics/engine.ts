@@ -1,5 +1,4 @@
 import { setImmediate } from 'node:timers/promises';
-import type { HealthMonitor } from '../health/monitor.ts';
 import type { Kernel } from '../kernel/kernel.ts';
 import { readSysctl } from '../kernel/sysctl.ts';
 import type { Clock } from '../lib/clock.ts';
@@ -42,7 +41,6 @@ export interface Sources {
   readonly engine: Engine;
   readonly kernel: Kernel;
   readonly clock: Clock;
-  readonly health: Pick<HealthMonitor, 'report'>;
   /** Null where nothing measures what routing costs. */
   readonly meter: () => Meter | null;
 }
@@ -51,13 +49,7 @@ export interface Sources {
  * Answers what takes one moment of everything that is rendered at a scrape. The state of all services is taken at
  * once; what the kernel has counted is read before.
  */
-export function snapshotter({
-  engine,
-  kernel,
-  clock,
-  health,
-  meter,
-}: Sources): () => Promise<MetricsSnapshot> {
+export function snapshotter({ engine, kernel, clock, meter }: Sources): () => Promise<MetricsSnapshot> {
   const dark = new DarkWatch(engine, kernel, clock);
   const times = new LastTimes(engine);
   return async () => {
@@ -68,13 +60,14 @@ export function snapshotter({
     await setImmediate();
     const monitored = engine.monitored();
     const drains = endsOf(monitored.drains);
-    const seen = { counters, flows, health, dark, times, monitored, drains };
+    const seen = { engine, counters, flows, dark, times, monitored, drains };
     const states = engine.states();
     await setImmediate();
     return {
       ready: engine.readiness().ready,
       writable: monitored.writable,
       conntrack: conntrackOf(),
+      xenAnswers: monitored.xenAnswers,
       services: await inTurns(states, (state) => serviceMetrics(state, seen)),
       cpu: meter()?.report() ?? null,
     };
@@ -104,7 +97,7 @@ function conntrackOf(): MetricsSnapshot['conntrack'] {
 interface Seen {
   readonly counters: AllCounters;
   readonly flows: Counted;
-  readonly health: Sources['health'];
+  readonly engine: Engine;
   readonly dark: DarkWatch;
   readonly times: LastTimes;
   readonly monitored: Monitored;
@@ -154,12 +147,13 @@ function flowsOf({ id }: ServiceState, slot: Slot, { flows, monitored: { markMas
 }
 
 function domuMetrics(state: ServiceState, role: Role, seen: Seen): DomuMetrics {
-  const { counters, health } = seen;
+  const { counters, engine } = seen;
   const domu = domuOf(state, role);
   return {
     domu: domu.name,
     role,
-    healthy: isHealthy(health.report(state.service.name, domu.name)),
+    healthy: isHealthy(engine.health(state.service.name, domu.name)),
+    domain: engine.domain(state.service.name, domu.name),
     flows: flowsOf(state, slotOf(state, role), seen),
     in: totalOf(domu, counters.in),
     out: totalOf(domu, counters.out),

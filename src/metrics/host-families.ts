@@ -3,7 +3,7 @@ import { NAME } from './text-format.ts';
 import type { Family } from './text-format.ts';
 
 /** What is known of the daemon and its host at one moment. */
-export function hostFamilies({ ready, writable, conntrack }: MetricsSnapshot): Family[] {
+export function hostFamilies({ ready, writable, conntrack, xenAnswers }: MetricsSnapshot): Family[] {
   return [
     gauge(
       'ready',
@@ -24,6 +24,11 @@ export function hostFamilies({ ready, writable, conntrack }: MetricsSnapshot): F
       'conntrack_entries_limit',
       'Entries at which the kernel drops new connections: /proc/sys/net/netfilter/nf_conntrack_max.',
       conntrack?.limit,
+    ),
+    gauge(
+      'xen_answers',
+      '1 when Xen told how the DomUs are when it was asked last; absent where the host has no Xen.',
+      xenAnswers === null ? undefined : +xenAnswers,
     ),
   ];
 }

@@ -1,6 +1,6 @@
 import type { Traffic } from '../kernel/kernel.ts';
 import type { CpuReport } from '../meter/report.ts';
-import type { JournalKind } from '../model/records.ts';
+import type { DomainReport, JournalKind } from '../model/records.ts';
 import type { Role } from '../model/state.ts';
 
 /** What is rendered at a scrape: plain values of one moment. Points in time are milliseconds since the epoch. */
@@ -10,6 +10,8 @@ export interface MetricsSnapshot {
   readonly writable: boolean;
   /** The host's conntrack table; null where the kernel does not tell. */
   readonly conntrack: { readonly entries: number; readonly limit: number } | null;
+  /** Xen tells how the DomUs are; null where there is none. */
+  readonly xenAnswers: boolean | null;
   readonly services: readonly ServiceMetrics[];
   /** Null where nothing measures. */
   readonly cpu: CpuReport | null;
@@ -55,6 +57,8 @@ export interface DomuMetrics {
   readonly role: Role;
   /** Null where it is not known. */
   readonly healthy: boolean | null;
+  /** Null where there is no Xen. */
+  readonly domain: DomainReport | null;
   readonly flows: number;
   /** By the counters of sets; null where the kernel does not count. Towards the DomU. */
   readonly in: Traffic | null;

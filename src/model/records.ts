@@ -48,6 +48,7 @@ export type JournalKind =
   | 'remove'
   | 'reload'
   | 'repair'
+  | 'domu'
   | 'stage'
   | 'staged'
   | 'stage-fail'
@@ -107,6 +108,8 @@ export interface ServiceSnapshot {
   readonly source: 'file' | 'api';
   readonly activeSwitch: SwitchRecord | null;
   readonly health: Readonly<Record<Slot, HealthReport>>;
+  /** What Xen says of each; null where there is no Xen, or nobody has looked yet. */
+  readonly domains: Readonly<Record<Slot, DomainReport | null>>;
   readonly flows: Readonly<Record<Slot, number>>;
   /** null where nothing is left to drain. */
   readonly drain: Drain | null;

@@ -6,6 +6,8 @@ export const SERVICE_NAME = /^[a-z][a-z0-9-]{0,15}$/;
 export const DOMU_NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/;
 /** IFNAMSIZ is 16 with its final zero (linux/if.h); the kernel refuses `/`, `:` and white space. */
 export const INTERFACE_NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,14}$/;
+/** Of one interface alone: the lowest bit of the first octet is not set, which would be a group's (IEEE 802). */
+export const MAC_ADDRESS = /^[0-9a-f][02468ace](:[0-9a-f]{2}){5}$/;
 
 export type Protocol = 'tcp' | 'udp';
 /** IP protocol numbers (RFC 9293, RFC 768). */
@@ -24,6 +26,10 @@ export interface Domu {
   /** The first of each family is where connections are directed to; all of them are kept dark. */
   readonly addresses: readonly Address[];
   readonly vifs: readonly string[];
+  /** Xen's name of the guest; absent: the DomU's own. */
+  readonly domain?: string;
+  /** MAC addresses that the guest's own configuration gives it, lower-case; absent: those that are given out here. */
+  readonly macs?: readonly string[];
 }
 
 export interface Bridge {

@@ -31,7 +31,7 @@ export interface ServiceState {
   readonly service: Service;
   /** Number of the service in the conntrack mark, 1 and up; never reused while flows may carry it. */
   readonly id: number;
-  /** Where each DomU of `service.domus` sits. */
+  /** Where each DomU of `service.domus` sits; with the vifs that it has now, where somebody knows them better. */
   readonly slots: Readonly<Record<Slot, Domu>>;
   readonly primary: Slot;
   readonly testing: Testing;

@@ -143,11 +143,14 @@ function existing(wanted: KernelState, links: readonly LinkInfo[]): KernelState 
     ...wanted,
     bridges: wanted.bridges.map((bridge) => ({
       ...bridge,
-      members: bridge.members.filter((name) => names.has(name)),
+      members: bridge.members.flatMap((name) => [name, standIn(name)]).filter((name) => names.has(name)),
     })),
     addresses: wanted.addresses.filter(({ link }) => names.has(link) || bridges.has(link)),
   };
 }
+
+/** What QEMU emulates beside a vif, for a guest of Xen that does not know its drivers yet (xl-network-configuration(5)). */
+const standIn = (vif: string): string => `${vif}-emu`;
 
 function secondsSince(begun: bigint): number {
   return Number(process.hrtime.bigint() - begun) / 1e9;

@@ -31,7 +31,7 @@ export interface StageOrder {
 }
 
 /** The name of a DomU's domain. */
-export const domainOf = ({ name }: Domu): string => name;
+export const domainOf = ({ name, domain = name }: Domu): string => domain;
 
 export const configPath = ({ guests }: StageSettings, domain: string): string =>
   join(guests, `${domain}.cfg`);
@@ -216,8 +216,8 @@ function configText(
   volumes: readonly StagedVolume[],
 ): string {
   return copyGuest(guest, {
-    from,
-    to,
+    from: { ...from, name: domainOf(from) },
+    to: { ...to, name: domainOf(to) },
     vif: network.xl,
     targets: new Map(sources.map(({ disk }, i) => [disk.target, volumes[i]?.device ?? disk.target])),
     heading: [

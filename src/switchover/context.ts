@@ -12,10 +12,11 @@ import type { DirectorState } from '../model/state.ts';
 import type { Operation } from '../model/operation.ts';
 import type { Reconciler } from '../reconcile/reconciler.ts';
 import type { ServiceRow, Store } from '../store/store.ts';
+import type { Guests } from '../xen/guests.ts';
 import type { Unfinished } from './confirm.ts';
 import type { Actor, DirectorEvents } from './director.ts';
 import type { Old } from './flows.ts';
-import type { Entries, Entry } from './registry.ts';
+import type { Entries, Entry, KnownVifs } from './registry.ts';
 import { confirmedEntry, isDecided, toState } from './registry.ts';
 
 /**
@@ -42,6 +43,7 @@ export interface EngineEvents extends DirectorEvents {
 
 interface KnownState {
   readonly config: Config;
+  readonly vifs: KnownVifs;
   /** Milliseconds since the epoch; `until` not included. */
   readonly from: number;
   readonly until: number;
@@ -54,6 +56,7 @@ export interface Context {
   readonly store: Store;
   readonly reconciler: Reconciler;
   readonly health: HealthMonitor;
+  readonly guests: Guests;
   readonly clock: Clock;
   readonly events: Events<EngineEvents>;
   readonly queue: SerialQueue;
@@ -78,12 +81,15 @@ export interface Context {
 /** The same object as before while nothing has changed and nothing has come to its end. */
 export function stateOf(context: Context, entries: Entries = context.entries): DirectorState {
   const { clock, config, states } = context;
+  const { vifs } = context.guests;
   const now = clock.now();
   const known = states.get(entries);
-  if (known?.config === config && now >= known.from && now < known.until) return known.state;
+  const holds = known?.config === config && known.vifs === vifs;
+  if (holds && now >= known.from && now < known.until) return known.state;
   const { uplink, markMask } = config;
-  const state = { uplink, markMask, services: [...entries.values()].map((entry) => toState(entry, now)) };
-  states.set(entries, { config, from: now, until: nextEnd(entries, now), state });
+  const services = [...entries.values()].map((entry) => toState(entry, now, vifs));
+  const state = { uplink, markMask, services };
+  states.set(entries, { config, vifs, from: now, until: nextEnd(entries, now), state });
   return state;
 }
 
@@ -96,6 +102,13 @@ function nextEnd(entries: Entries, now: number): number {
     }
   }
   return next;
+}
+
+/** From now on it is looked after the DomUs of these services. */
+export function watchDomus({ entries, guests, health }: Context): void {
+  const services = [...entries.values()].map(({ service }) => service);
+  health.watch(services);
+  guests.watch(services);
 }
 
 /** The map with some of its entries replaced. */

@@ -10,6 +10,7 @@ import type { StageOrder } from '../stage/inspect.ts';
 import type { StagePlan } from '../stage/plan.ts';
 import type { Context } from './context.ts';
 import type { Actor } from './director.ts';
+import { healthNow } from './fitness.ts';
 import type { Entry } from './registry.ts';
 import { goneOn, hintOf, leftText, StageLog } from './stage-log.ts';
 import { allServices, goOn, serviceDomu, settingsOf } from './staging.ts';
@@ -114,7 +115,7 @@ interface Making {
 async function make(staging: Staging, making: Making): Promise<void> {
   const { context, host } = staging;
   const { log, plan, entry, order, actor, signal } = making;
-  const health = () => context.health.probeNow(entry.service, order.to);
+  const health = () => healthNow(context, entry.service, order.to);
   try {
     await carryOut(plan.steps, { id: log.record.id, host, progress: log, health, signal });
     const text = `${order.to.name} is made from ${order.from.name}, and dark`;

@@ -9,6 +9,7 @@ import { note } from './note.ts';
 import type { Context } from './context.ts';
 import { journal, publish, toRow, withEntries } from './context.ts';
 import type { Actor, SwitchOrder } from './director.ts';
+import { healthNow } from './fitness.ts';
 import { flip } from './flip.ts';
 import { leaveOld } from './flows.ts';
 import type { Entry } from './registry.ts';
@@ -141,7 +142,7 @@ async function probeTarget(
   failFast: boolean,
 ): Promise<{ service: string; domu: string; sick: string | null }> {
   const domu = domuAt(entry, otherSlot(entry.primary));
-  const { status, reason } = await context.health.probeNow(entry.service, domu);
+  const { status, reason } = await healthNow(context, entry.service, domu);
   const sick = `${domu.name} of ${entry.service.name} is not healthy: ${reason ?? ''}`;
   if (status === 'unhealthy' && failFast) refuseSick(context, sick);
   return { service: entry.service.name, domu: domu.name, sick: status === 'unhealthy' ? sick : null };

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import type { Clock } from '../lib/clock.ts';
-import { DirectorError, isNotFound, messageOf } from '../lib/errors.ts';
+import { isNotFound, messageOf } from '../lib/errors.ts';
 import { runOutside } from '../lib/outside.ts';
 import { run } from '../lib/run.ts';
 import type { Ran } from '../lib/run.ts';
@@ -49,7 +49,10 @@ export class Xl implements Hypervisor {
     return this.#watch.isOpen;
   }
 
-  /** xl stays behind, and must outlive the director, to do what the guest's on_reboot and on_crash say; its output goes to /var/log/xen. */
+  /**
+   * xl stays behind to do what the guest's on_reboot and on_crash say, and must outlive the director; its output goes to
+   * /var/log/xen.
+   */
   async create(file: string, { paused = false }: { readonly paused?: boolean } = {}): Promise<void> {
     if (!existsSync(file)) throw new XenError(`${file} is not there; no guest was started`);
     await xl(['create', ...(paused ? ['-p'] : []), file], CREATE_MS, runOutside);
@@ -119,7 +122,7 @@ async function attempt(tool: string, argv: readonly string[], timeout: number, r
 }
 
 /** The tools tell the cause first and what they gave up because of it last. */
-function failed(tool: string, argv: readonly string[], { status, stderr }: Ran): DirectorError {
+function failed(tool: string, argv: readonly string[], { status, stderr }: Ran): XenError {
   const said = stderr
     .split('\n')
     .map((line) => line.trim())

@@ -92,6 +92,7 @@ export function snapshotOf(service: Service): ServiceSnapshot {
       a: { status: 'healthy', reason: null, since: NOW },
       b: { status: 'degraded', reason: '10.50.0.3:25: connection refused', since: NOW },
     },
+    domains: { a: null, b: null },
     flows: { a: 12, b: 3 },
     drain: null,
   };

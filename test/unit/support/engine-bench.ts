@@ -17,6 +17,9 @@ import { Spelling } from '../../../src/reconcile/spelling.ts';
 import { JUMPS } from '../../../src/render/layout.ts';
 import { Store } from '../../../src/store/store.ts';
 import { Engine } from '../../../src/switchover/engine.ts';
+import { Guests } from '../../../src/xen/guests.ts';
+import type { Hypervisor } from '../../../src/xen/hypervisor.ts';
+import { NoHypervisor } from '../../../src/xen/none.ts';
 import { HandClock } from '../../contract/hand-clock.ts';
 import type { StageHost } from '../../../src/stage/host.ts';
 import { send } from '../../property/support/packet.ts';
@@ -164,6 +167,8 @@ export interface BenchOptions {
   readonly mark?: { readonly mask: number };
   /** Outlives every director; none: no guests can be made. */
   readonly stageHost?: (clock: Clock) => StageHost;
+  /** By default there is none. */
+  readonly hypervisor?: Hypervisor;
 }
 
 function freshKernel(clock: Clock): FakeKernel {
@@ -182,6 +187,7 @@ export class Bench {
   engine!: Engine;
   health!: HealthMonitor;
   readonly stageHost: StageHost;
+  guests!: Guests;
   store!: Store;
   #life: Life = { dead: true, effects: [], faults: () => undefined, wakes: 0 };
   #options: BenchOptions;
@@ -261,6 +267,8 @@ export class Bench {
     const connect = ({ host }: { host: string }): Promise<string | null> =>
       Promise.resolve(this.sick.has(host) ? 'connection refused' : null);
     this.health = new HealthMonitor({ clock, connect });
+    const hypervisor = this.#options.hypervisor ?? new NoHypervisor('there is none here');
+    this.guests = new Guests({ hypervisor, clock });
     this.engine = new Engine({
       config: await this.#read(),
       kernel,
@@ -268,6 +276,7 @@ export class Bench {
       clock,
       health: this.health,
       stageHost: mortalHost({ ...this.stageHost, clock }, life),
+      guests: this.guests,
       reconciler: new Reconciler({
         kernel,
         frames: FRAMES,
