@@ -18,10 +18,12 @@ const stageDefinition = ({
   healthyWithin,
   keep,
   size,
+  quiesceFor,
   ...rest
 }: StageSettings): unknown => ({
   ...rest,
   size: `${size}%`,
+  quiesceFor: formatDuration(quiesceFor),
   ...(prepare === null ? {} : { prepare: [...prepare] }),
   prepareWithin: formatDuration(prepareWithin),
   healthyWithin: formatDuration(healthyWithin),

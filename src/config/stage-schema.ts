@@ -66,6 +66,10 @@ const stage = mapping(
       description:
         'Whether the live DomU is paused while its volumes are snapshotted; auto: where it has several, which are of one moment then',
     }).prefault('auto'),
+    quiesceFor: duration(
+      { least: 1000, most: 300_000, because: 'nobody is answered meanwhile' },
+      { description: 'How long it may be paused at the most; if snapshots take longer, the stage fails' },
+    ).prefault('10s'),
     check: flag({
       description:
         "Check the copies by their filesystem's own program, which only reads; a damaged one is not started",

@@ -6,6 +6,8 @@ export interface StageSettings {
   readonly size: number;
   /** Whether the live DomU is paused while its volumes are snapshotted; auto: where there are several. */
   readonly quiesce: 'auto' | 'always' | 'never';
+  /** How long it may be paused at the most; a stage whose snapshots take longer fails. */
+  readonly quiesceFor: number;
   readonly check: boolean;
   /** A program and its arguments, run before the copy is started; null: none. */
   readonly prepare: readonly string[] | null;

@@ -83,8 +83,8 @@ async function pause(
   state: { pause: Pause | null },
 ): Promise<void> {
   const callOff = host.programs.runLater(['xl', 'unpause', domain], atMost + GUARD_AFTER);
-  state.pause = { since: host.clock.now(), atMost, callOff };
   await host.hypervisor.pause(domain);
+  state.pause = { since: host.clock.now(), atMost, callOff };
 }
 
 async function resume(

@@ -104,7 +104,11 @@ const LATER = 'sleep shift; exec { $ARGV[0] } @ARGV';
 export class LinuxPrograms implements Programs {
   async run(argv: readonly string[], input: string, within: number, signal: AbortSignal): Promise<void> {
     const [program = '', ...rest] = argv;
-    const { status, stdout, stderr } = await runOutside(program, rest, { stdin: input, timeout: within, signal });
+    const { status, stdout, stderr } = await runOutside(program, rest, {
+      stdin: input,
+      timeout: within,
+      signal,
+    });
     if (status === 0) return;
     const said = (stderr.trim() === '' ? stdout : stderr).trim().split('\n').slice(-3).join('; ');
     throw new DirectorError(`${program} failed (${status}): ${said === '' ? 'it said nothing' : said}`);

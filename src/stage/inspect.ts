@@ -161,9 +161,6 @@ interface Facts {
   readonly isRunning: boolean;
 }
 
-/** How long a live DomU may be paused; milliseconds. */
-const PAUSE_MS = 10_000;
-
 /** Pure: the steps, and what is to be known of them. */
 export function planOf(order: StageOrder, facts: Facts): StagePlan {
   const { id, from, to, settings } = order;
@@ -187,7 +184,7 @@ export function planOf(order: StageOrder, facts: Facts): StagePlan {
     volumes,
     notes: notesOf(order, facts, volumes),
     steps: [
-      ...(pauses ? [{ kind: 'pause' as const, domain: domainOf(from), atMost: PAUSE_MS }] : []),
+      ...(pauses ? [{ kind: 'pause' as const, domain: domainOf(from), atMost: settings.quiesceFor }] : []),
       ...snapshots,
       ...(pauses ? [{ kind: 'resume' as const, domain: domainOf(from) }] : []),
       ...(settings.check ? volumes.map((volume): Step => ({ kind: 'check', volume })) : []),

@@ -17,6 +17,7 @@ const DEFAULTS = {
   guests: '/etc/xen',
   size: 100,
   quiesce: 'auto',
+  quiesceFor: 10_000,
   check: true,
   prepare: null,
   prepareWithin: 300_000,

@@ -202,6 +202,17 @@ describe('a step that fails', () => {
     expect(await host.state()).toEqual(before);
   });
 
+  it('lets the live DomU go on before anything else is taken back', async () => {
+    await open();
+    host.fault = (name, n) => (name === 'snapshot' && n === 1 ? 'refuse' : undefined);
+    await stage();
+    await bench.settle();
+    expect(host.calls.slice(-2)).toEqual([
+      'unpause mail-a',
+      'lvremove vg0/mail-b_stage_20300101T000000_xvda',
+    ]);
+  });
+
   it('is noticed at once where the copy crashes', async () => {
     await open();
     bench.sick.add('10.25.0.3');
