@@ -51,6 +51,11 @@ export interface DirectorState {
   /** Which part of the conntrack mark is ours, contiguous ones. */
   readonly markMask: number;
   readonly services: readonly ServiceState[];
+  /**
+   * Backends of Xen's vifs that its script is done with; any other is left to the script, for it is the guest's start that
+   * fails where somebody else was faster. Absent where there is no Xen.
+   */
+  readonly connected?: readonly string[];
 }
 
 export function liveRole(state: ServiceState): Role {

@@ -12,11 +12,11 @@ import type { DirectorState } from '../model/state.ts';
 import type { Operation } from '../model/operation.ts';
 import type { Reconciler } from '../reconcile/reconciler.ts';
 import type { ServiceRow, Store } from '../store/store.ts';
-import type { Guests } from '../xen/guests.ts';
+import type { GuestInterfaces, Guests } from '../xen/guests.ts';
 import type { Unfinished } from './confirm.ts';
 import type { Actor, DirectorEvents } from './director.ts';
 import type { Old } from './flows.ts';
-import type { Entries, Entry, KnownVifs } from './registry.ts';
+import type { Entries, Entry } from './registry.ts';
 import { confirmedEntry, isDecided, toState } from './registry.ts';
 
 /**
@@ -43,7 +43,7 @@ export interface EngineEvents extends DirectorEvents {
 
 interface KnownState {
   readonly config: Config;
-  readonly vifs: KnownVifs;
+  readonly interfaces: GuestInterfaces | null;
   /** Milliseconds since the epoch; `until` not included. */
   readonly from: number;
   readonly until: number;
@@ -81,15 +81,16 @@ export interface Context {
 /** The same object as before while nothing has changed and nothing has come to its end. */
 export function stateOf(context: Context, entries: Entries = context.entries): DirectorState {
   const { clock, config, states } = context;
-  const { vifs } = context.guests;
+  const { interfaces } = context.guests;
   const now = clock.now();
   const known = states.get(entries);
-  const holds = known?.config === config && known.vifs === vifs;
+  const holds = known?.config === config && known.interfaces === interfaces;
   if (holds && now >= known.from && now < known.until) return known.state;
   const { uplink, markMask } = config;
-  const services = [...entries.values()].map((entry) => toState(entry, now, vifs));
-  const state = { uplink, markMask, services };
-  states.set(entries, { config, vifs, from: now, until: nextEnd(entries, now), state });
+  const services = [...entries.values()].map((entry) => toState(entry, now, interfaces));
+  const connected = interfaces === null ? {} : { connected: interfaces.connected };
+  const state = { uplink, markMask, services, ...connected };
+  states.set(entries, { config, interfaces, from: now, until: nextEnd(entries, now), state });
   return state;
 }
 

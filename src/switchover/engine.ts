@@ -388,7 +388,7 @@ export class Engine implements Director {
     const report = (slot: Slot): HealthReport => this.health(name, entry.slots[slot]);
     const domain = (slot: Slot): DomainReport | null => this.domain(name, entry.slots[slot]);
     return {
-      state: toState(entry, clock.now(), guests.vifs),
+      state: toState(entry, clock.now(), guests.interfaces),
       generation: entry.generation,
       source: entry.source,
       activeSwitch: entry.trial,
@@ -459,7 +459,7 @@ export class Engine implements Director {
     const entry = mustFind(this.#context, name);
     const { clock, guests, kernel } = this.#context;
     const links = await kernel.linkTraffic();
-    const { slots } = toState(entry, clock.now(), guests.vifs);
+    const { slots } = toState(entry, clock.now(), guests.interfaces);
     const placed = entry.service.domus[0].name === slots.a.name ? [slots.a, slots.b] : [slots.b, slots.a];
     const domus = placed.map(({ name: domu, vifs }): DomuTraffic => {
       const there = vifs.flatMap((vif) => links.get(vif) ?? []);

@@ -2,6 +2,9 @@ import type { DomainReport, HealthReport } from '../model/records.ts';
 import type { Domu, Service } from '../model/service.ts';
 import type { Context } from './context.ts';
 
+/** A Xen that does not answer keeps no switch waiting for longer; milliseconds. */
+const PATIENCE_MS = 2000;
+
 /** What is known of a DomU's health without looking: what its ports say, unless Xen knows that it cannot answer. */
 export function healthOf(context: Context, service: string, domu: string): HealthReport {
   return judged(context, service, domu, context.health.report(service, domu));
@@ -10,7 +13,7 @@ export function healthOf(context: Context, service: string, domu: string): Healt
 /** The same, looked at now. */
 export async function healthNow(context: Context, service: Service, domu: Domu): Promise<HealthReport> {
   const { guests, health } = context;
-  const [report] = await Promise.all([health.probeNow(service, domu), guests.look()]);
+  const [report] = await Promise.all([health.probeNow(service, domu), guests.lookWithin(PATIENCE_MS)]);
   // Whoever has answered just now is there, whatever it is called.
   if (report.status === 'healthy' || report.status === 'degraded') return report;
   return judged(context, service.name, domu.name, report);

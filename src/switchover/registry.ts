@@ -4,6 +4,7 @@ import type { SwitchRecord } from '../model/records.ts';
 import type { Domu, Service } from '../model/service.ts';
 import { otherSlot } from '../model/state.ts';
 import type { ServiceState, Slot, Tester, Testing } from '../model/state.ts';
+import type { GuestInterfaces } from '../xen/guests.ts';
 import { guestKey } from '../xen/match.ts';
 
 /** A source that somebody enrolled for a time. */
@@ -53,16 +54,16 @@ function isOver({ confirmBy }: SwitchRecord, now: number): boolean {
   return confirmBy !== null && confirmBy <= now;
 }
 
-/** Interfaces of DomUs by service and DomU (`guestKey`), where they are known better than by the configuration. */
-export type KnownVifs = ReadonlyMap<string, readonly string[]> | null;
-
-/** What the kernel should hold for an entry as of `now`: what has ended by then is left out. */
-export function toState(entry: Entry, now: number, vifs: KnownVifs = null): ServiceState {
+/**
+ * What the kernel should hold for an entry as of `now`: what has ended by then is left out. `known`: interfaces, where
+ * they are known better than by the configuration.
+ */
+export function toState(entry: Entry, now: number, known: GuestInterfaces | null = null): ServiceState {
   const { service, id, primary, testing, trial, pinned } = entry;
   return {
     service,
     id,
-    slots: { a: withVifs(entry, 'a', vifs), b: withVifs(entry, 'b', vifs) },
+    slots: { a: withVifs(entry, 'a', known), b: withVifs(entry, 'b', known) },
     primary,
     testing,
     testers: testersOf(entry, now),
@@ -72,9 +73,9 @@ export function toState(entry: Entry, now: number, vifs: KnownVifs = null): Serv
   };
 }
 
-function withVifs(entry: Entry, slot: Slot, known: KnownVifs): Domu {
+function withVifs(entry: Entry, slot: Slot, known: GuestInterfaces | null): Domu {
   const domu = domuAt(entry, slot);
-  const vifs = known?.get(guestKey(entry.service.name, domu.name));
+  const vifs = known?.byDomu.get(guestKey(entry.service.name, domu.name));
   return vifs === undefined ? domu : { ...domu, vifs };
 }
 

@@ -4,7 +4,13 @@ import { XenError } from './xen-error.ts';
 
 export interface FakeGuest {
   readonly name: string;
-  readonly vifs?: readonly (Omit<DomainVif, 'name' | 'device'> & { readonly vifname?: string })[];
+  readonly vifs?: readonly {
+    readonly mac: string;
+    readonly bridge: string | null;
+    readonly vifname?: string;
+    /** By default its script is done with it. */
+    readonly connected?: boolean;
+  }[];
 }
 
 /** A Xen of values: domains get the next domid at each start, and vifs without a name of their own follow it. */
@@ -24,6 +30,12 @@ export class FakeXen implements Hypervisor {
     return this.#failure === null ? Promise.resolve([...this.#domains]) : Promise.reject(this.#failure);
   }
 
+  vifs(): Promise<Domain[] | null> {
+    if (!this.#tells) return Promise.resolve(null);
+    const having = this.#domains.filter(({ vifs }) => vifs.length > 0);
+    return Promise.resolve(having.map((domain) => ({ ...domain, state: 'running' })));
+  }
+
   onChange(callback: () => void): void {
     this.#changed = callback;
   }
@@ -40,11 +52,12 @@ export class FakeXen implements Hypervisor {
   /** As if `xl create` had been called by somebody; answers the domid. */
   start(guest: FakeGuest, state: Domain['state'] = 'running'): number {
     const domid = this.#next++;
-    const vifs = (guest.vifs ?? []).map(({ vifname, mac, bridge }, device): DomainVif => ({
+    const vifs = (guest.vifs ?? []).map(({ vifname, mac, bridge, connected = true }, device): DomainVif => ({
       device,
       name: vifname ?? `vif${domid}.${device}`,
       mac,
       bridge,
+      connected,
     }));
     this.#become([...this.#domains, { name: guest.name, domid, state, vifs }]);
     return domid;
@@ -76,6 +89,15 @@ export class FakeXen implements Hypervisor {
 
   unpause(name: string): Promise<void> {
     return this.#set(name, 'running');
+  }
+
+  /** The script is done with the guest's vifs. */
+  connect(name: string): void {
+    const done = (domain: Domain): Domain => ({
+      ...domain,
+      vifs: domain.vifs.map((vif) => ({ ...vif, connected: true })),
+    });
+    this.#become(this.#domains.map((domain) => (domain.name === name ? done(domain) : domain)));
   }
 
   async crash(name: string): Promise<void> {

@@ -17,6 +17,18 @@ const CALM_MS = 30_000;
 const ALONE_MS = 10_000;
 /** What is gone, or paused, for less than this was but started anew. */
 const LASTING_MS = 1500;
+/** A guest is paused while it is built, which takes its time with much memory; one that stays so was not only built. */
+const BUILT_MS = 60_000;
+/** So many looks in a row must fail to be told: a host that starts many guests at once may keep one waiting. */
+const FAILURES = 2;
+
+/** What Xen says of interfaces in this host. */
+export interface GuestInterfaces {
+  /** Those of each DomU, by `guestKey`. */
+  readonly byDomu: ReadonlyMap<string, readonly string[]>;
+  /** All of Xen's, whosever they are, that its script is done with (DomainVif.connected); the others are the script's. */
+  readonly connected: readonly string[];
+}
 
 /** One DomU is not any more what it was, and has been so for long enough to be told. */
 export interface GuestChange {
@@ -56,16 +68,19 @@ export class Guests {
   #listener: GuestListener | null = null;
   #services: readonly Service[] = [];
   #domains: readonly Domain[] | null = null;
-  #vifs: ReadonlyMap<string, readonly string[]> | null = null;
+  #interfaces: GuestInterfaces | null = null;
   readonly #seen = new Map<string, Seen>();
   readonly #told = new Map<string, Told>();
   /** Those of which there was a domain at some time. */
   readonly #once = new Set<string>();
   #failure: unknown = null;
+  #failures = 0;
   #looking: Promise<void> | null = null;
   #next: Promise<void> | null = null;
   #busyUntil = -Infinity;
   #cancel: () => void = () => undefined;
+  #turning = false;
+  #disturbances = 0;
   #closed = false;
 
   constructor({ hypervisor, clock }: { hypervisor: Hypervisor; clock: Clock }) {
@@ -94,7 +109,7 @@ export class Guests {
       this.#told.delete(key);
       this.#once.delete(key);
     }
-    if (this.#domains !== null) this.#takeVifs(matchGuests(services, this.#domains));
+    if (this.#domains !== null) this.#takeInterfaces(matchGuests(services, this.#domains), this.#domains);
     if (this.#listener !== null) void this.look();
   }
 
@@ -137,11 +152,11 @@ export class Guests {
   }
 
   /**
-   * Interfaces of DomUs by `guestKey`, as Xen knows them; the same object for as long as they are the same. Null where
-   * nothing better is known than the configuration's names. While Xen does not answer they are what they were.
+   * Interfaces as Xen knows them; the same object for as long as they are the same. Null where nothing better is known
+   * than the configuration's names. While Xen does not answer they are what they were.
    */
-  get vifs(): ReadonlyMap<string, readonly string[]> | null {
-    return this.#vifs;
+  get interfaces(): GuestInterfaces | null {
+    return this.#interfaces;
   }
 
   /** Looks now. Whoever asks while it is looked already has the look after that one: this one may have come too early. */
@@ -171,13 +186,32 @@ export class Guests {
 
   #disturbed(): void {
     this.#busyUntil = this.#clock.now() + BUSY_FOR_MS;
-    this.#wait(GATHER_MS);
+    this.#disturbances++;
+    if (!this.#turning) this.#wait(GATHER_MS);
   }
 
   #wait(ms: number): void {
     this.#cancel();
     if (this.#closed) return;
-    this.#cancel = this.#clock.after(ms, () => void this.look().then(() => this.#wait(this.#patience())));
+    this.#cancel = this.#clock.after(ms, () => void this.#turn());
+  }
+
+  async #turn(): Promise<void> {
+    this.#turning = true;
+    const before = this.#disturbances;
+    await this.#lookAtVifs();
+    await this.look();
+    this.#turning = false;
+    // What was told meanwhile may have come too late for that look.
+    this.#wait(this.#disturbances === before ? this.#patience() : GATHER_MS);
+  }
+
+  /** A vif is put on its bridge before anybody has asked how its guest is: it may begin to talk any moment. */
+  async #lookAtVifs(): Promise<void> {
+    const services = this.#services;
+    const domains = await this.#hypervisor.vifs();
+    if (domains === null || this.#closed || services !== this.#services) return;
+    this.#takeInterfaces(matchGuests(services, domains), domains);
   }
 
   #patience(): number {
@@ -192,47 +226,61 @@ export class Guests {
       if (this.#closed) return;
       // What was asked for meanwhile is looked at next.
       if (services !== this.#services) {
-        this.#wait(GATHER_MS);
+        this.#disturbed();
         return;
       }
       this.#succeed();
       this.#domains = domains;
-      this.#note(services, matchGuests(services, domains));
+      this.#note(services, matchGuests(services, domains), domains);
     } catch (error) {
       if (!this.#closed) this.#fail(error);
     }
   }
 
   #succeed(): void {
+    this.#failures = 0;
     if (this.#failure === null) return;
     this.#failure = null;
     this.#listener?.onFailure(null);
-    for (const { name } of this.#services) this.#listener?.onReport(name);
+    this.#reportAll();
   }
 
   #fail(error: unknown): void {
-    const known = this.#failure !== null && messageOf(this.#failure) === messageOf(error);
-    const first = this.#failure === null;
+    this.#failures++;
+    if (this.#failures < FAILURES) {
+      this.#busyUntil = Math.max(this.#busyUntil, this.#clock.now() + BUSY_MS);
+      return;
+    }
+    const known = this.#failure;
     this.#failure = error;
-    if (!known) this.#listener?.onFailure(error);
-    if (first) for (const { name } of this.#services) this.#listener?.onReport(name);
+    if (known === null || messageOf(known) !== messageOf(error)) this.#listener?.onFailure(error);
+    if (known === null) this.#reportAll();
   }
 
-  #note(services: readonly Service[], found: ReadonlyMap<string, Guest>): void {
+  #reportAll(): void {
+    for (const { name } of this.#services) this.#listener?.onReport(name);
+  }
+
+  #note(services: readonly Service[], found: ReadonlyMap<string, Guest>, domains: readonly Domain[]): void {
     const changes = services.flatMap(({ name, domus }) =>
       domus.flatMap((domu) => {
         const domain = found.get(guestKey(name, domu.name))?.domain ?? null;
         return this.#noteOne(name, domu.name, domainName(domu), domain);
       }),
     );
-    this.#takeVifs(found);
+    this.#takeInterfaces(found, domains);
     if (changes.length > 0) this.#listener?.onTold(changes);
   }
 
-  #takeVifs(found: ReadonlyMap<string, Guest>): void {
-    const vifs = new Map([...found].map(([key, guest]) => [key, guest.vifs]));
-    if (this.#vifs !== null && textOf(vifs) === textOf(this.#vifs)) return;
-    this.#vifs = vifs;
+  #takeInterfaces(found: ReadonlyMap<string, Guest>, domains: readonly Domain[]): void {
+    const interfaces = {
+      byDomu: new Map([...found].map(([key, { vifs }]) => [key, vifs])),
+      connected: domains.flatMap(({ vifs }) =>
+        vifs.flatMap(({ connected, name }) => (connected ? [name] : [])),
+      ),
+    };
+    if (this.#interfaces !== null && textOf(interfaces) === textOf(this.#interfaces)) return;
+    this.#interfaces = interfaces;
     this.#listener?.onVifs();
   }
 
@@ -257,11 +305,16 @@ export class Guests {
     const key = guestKey(service, domu);
     const before = this.#told.get(key) ?? null;
     if (before?.state === report.state && before.domid === report.domid) return [];
-    const atOnce = report.state === 'running' || report.state === 'crashed';
-    if (this.#listener === null || (!atOnce && now - seenAt < LASTING_MS)) return [];
+    if (this.#listener === null || now - seenAt < lastingOf(report, before)) return [];
     this.#told.set(key, { state: report.state, domid: report.domid });
     return [{ service, domu, before, now: report }];
   }
 }
 
-const textOf = (map: ReadonlyMap<string, readonly string[]>): string => JSON.stringify([...map]);
+const textOf = ({ byDomu, connected }: GuestInterfaces): string => JSON.stringify([[...byDomu], connected]);
+
+/** For how long a DomU must be as it is now to be told so. */
+function lastingOf({ state, domid }: DomainReport, before: Told | null): number {
+  if (state === 'running' || state === 'crashed') return 0;
+  return state === 'paused' && domid !== before?.domid ? BUILT_MS : LASTING_MS;
+}

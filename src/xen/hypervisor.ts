@@ -10,6 +10,11 @@ export interface DomainVif {
   readonly mac: string;
   /** The bridge that the guest's configuration names, which need not be the one that it is on; null: none. */
   readonly bridge: string | null;
+  /**
+   * Xen's script is done with it. Until then it is the script's: one that is on a bridge by then the script cannot put
+   * on another, and the guest is not started. No packet passes before (linux, xen-netback/xenbus.c, hotplug_status_changed).
+   */
+  readonly connected: boolean;
 }
 
 /** A domain that there is. */
@@ -33,6 +38,11 @@ export interface Hypervisor {
   readonly presence: Presence;
   /** All but Dom0, by domid; [] where there is no Xen. */
   domains(): Promise<Domain[]>;
+  /**
+   * The same within a moment, without what takes longer: only domains that have vifs here, whether or not they run
+   * (`running`). Null where that cannot be had.
+   */
+  vifs(): Promise<Domain[] | null>;
   /** Calls back whenever domains or their vifs may have changed; not for a pause, of which nobody tells. One listener. */
   onChange(callback: () => void): void;
   /** Whether somebody tells; else they are to be looked at again and again. */

@@ -6,7 +6,10 @@ import type { Domain, DomainVif } from './hypervisor.ts';
 /** What Xen has of a DomU. */
 export interface Guest {
   readonly domain: Domain | null;
-  /** Interfaces in this host that are to be on the service's bridge; some of them need not exist. */
+  /**
+   * Interfaces in this host that are to be on the service's bridge; some of them need not exist. Without those that
+   * Xen's script is not done with (DomainVif.connected).
+   */
   readonly vifs: readonly string[];
 }
 
@@ -37,6 +40,7 @@ export function matchGuests(services: readonly Wanted[], domains: readonly Domai
     }),
   );
   const everywhere = domains.flatMap((domain) => domain.vifs.map((vif) => ({ domain, vif })));
+  const unready = new Set(everywhere.flatMap(({ vif }) => (vif.connected ? [] : [vif.name])));
   const found = new Map<string, Guest>();
   const taken = new Set<string>();
   for (const { service, domu } of domus) {
@@ -48,10 +52,9 @@ export function matchGuests(services: readonly Wanted[], domains: readonly Domai
       if (owner === undefined) return own.has(vif.mac) || (domain === null && domu.vifs.includes(vif.name));
       return owner === domu && isOurs(vif, service, domu, own);
     });
-    const named = domu.vifs.filter((name) => !XENS_OWN.test(name));
-    const vifs = [...new Set([...mine.map(({ vif }) => vif.name), ...named])].filter(
-      (name) => !taken.has(name),
-    );
+    const ready = mine.flatMap(({ vif }) => (vif.connected ? [vif.name] : []));
+    const named = domu.vifs.filter((name) => !XENS_OWN.test(name) && !unready.has(name));
+    const vifs = [...new Set([...ready, ...named])].filter((name) => !taken.has(name));
     for (const name of vifs) taken.add(name);
     found.set(guestKey(service.name, domu.name), { domain, vifs });
   }

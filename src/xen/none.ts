@@ -15,6 +15,10 @@ export class NoHypervisor implements Hypervisor {
     return Promise.resolve([]);
   }
 
+  vifs(): Promise<Domain[]> {
+    return Promise.resolve([]);
+  }
+
   onChange(): void {
     // Nothing ever does.
   }

@@ -19,16 +19,19 @@ export function parseVifs(text: string): Map<number, DomainVif[]> {
   }
   const vifs = new Map<number, DomainVif[]>();
   for (const { domid, device, keys } of [...found.values()].toSorted((a, b) => a.device - b.device)) {
-    const [name, mac, bridge] = ['vifname', 'mac', 'bridge'].map((key) => keys.get(key) ?? '');
-    vifs.set(domid, [
-      ...(vifs.get(domid) ?? []),
-      {
-        device,
-        name: name === undefined || name === '' ? `vif${domid}.${device}` : name,
-        mac: mac?.toLowerCase() ?? '',
-        bridge: bridge === undefined || bridge === '' ? null : bridge,
-      },
-    ]);
+    vifs.set(domid, [...(vifs.get(domid) ?? []), vifOf(domid, device, keys)]);
   }
   return vifs;
+}
+
+/** A vif by the keys of its backend's directory; one that is not there is empty, or left out. */
+export function vifOf(domid: number, device: number, keys: ReadonlyMap<string, string>): DomainVif {
+  const text = (key: string): string | null => keys.get(key) || null;
+  return {
+    device,
+    name: text('vifname') ?? `vif${domid}.${device}`,
+    mac: text('mac')?.toLowerCase() ?? '',
+    bridge: text('bridge'),
+    connected: text('hotplug-status') === 'connected',
+  };
 }

@@ -9,10 +9,11 @@ import type { Domain, DomainVif, Hypervisor, Presence } from './hypervisor.ts';
 import { parseVifs, VIFS } from './parse-vifs.ts';
 import { parseXlList } from './parse-xl-list.ts';
 import { XenError } from './xen-error.ts';
-import { XenstoreWatch } from './xenstore-watch.ts';
+import { readVifs } from './read-vifs.ts';
+import { Xenstore } from './xenstore.ts';
 
-/** A look at what there is; milliseconds. */
-const LOOK_MS = 10_000;
+/** A look at what there is, which has to wait while guests are built; milliseconds. */
+const LOOK_MS = 30_000;
 /** Building a guest takes its memory's size in time, and its devices' scripts come on top. */
 const CREATE_MS = 600_000;
 const CHANGE_MS = 60_000;
@@ -25,28 +26,38 @@ const WATCHED = ['@introduceDomain', '@releaseDomain', VIFS];
 /** The real one: xl(1) for domains and their states, xenstore for their vifs. Both want root, in the Dom0. */
 export class Xl implements Hypervisor {
   readonly presence: Presence = { kind: 'xen' };
-  readonly #watch: XenstoreWatch;
+  readonly #xenstore: Xenstore;
   #changed: () => void = () => undefined;
 
   constructor({ socket, clock }: { socket: string; clock: Clock }) {
-    this.#watch = new XenstoreWatch({ socket, paths: WATCHED, clock, onEvent: () => this.#changed() });
+    this.#xenstore = new Xenstore({ socket, paths: WATCHED, clock, onEvent: () => this.#changed() });
   }
 
   async domains(): Promise<Domain[]> {
-    const [list, vifs] = await Promise.all([xl(['list'], LOOK_MS), vifsNow()]);
+    const [list, vifs] = await Promise.all([xl(['list'], LOOK_MS), this.#vifs()]);
     return parseXlList(list.stdout)
       .map((domain) => ({ ...domain, vifs: vifs.get(domain.domid) ?? [] }))
       .toSorted((a, b) => a.domid - b.domid);
   }
 
+  async vifs(): Promise<Domain[] | null> {
+    if (!this.#xenstore.isOpen) return null;
+    const guests = await readVifs(this.#xenstore).catch(() => null);
+    return (
+      guests?.flatMap(({ domid, name, vifs }) =>
+        name === null ? [] : [{ domid, name, vifs, state: 'running' as const }],
+      ) ?? null
+    );
+  }
+
   onChange(callback: () => void): void {
     this.#changed = callback;
-    this.#watch.open();
+    this.#xenstore.open();
   }
 
   tells(): boolean {
-    this.#watch.open();
-    return this.#watch.isOpen;
+    this.#xenstore.open();
+    return this.#xenstore.isOpen;
   }
 
   /**
@@ -83,7 +94,13 @@ export class Xl implements Hypervisor {
 
   close(): void {
     this.#changed = () => undefined;
-    this.#watch.close();
+    this.#xenstore.close();
+  }
+
+  async #vifs(): Promise<ReadonlyMap<number, readonly DomainVif[]>> {
+    if (!this.#xenstore.isOpen) return vifsNow();
+    const guests = await readVifs(this.#xenstore).catch(() => null);
+    return guests === null ? vifsNow() : new Map(guests.map(({ domid, vifs }) => [domid, vifs]));
   }
 
   async #find(name: string): Promise<number> {

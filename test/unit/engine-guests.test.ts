@@ -19,12 +19,26 @@ const mail = (changes: Record<string, unknown> = {}): object =>
 let xen: FakeXen;
 let bench: Bench;
 
-/** As `xl create` does it: the netback's interface first, then the bridge that the guest's configuration names. */
+/** What all of Xen's interfaces in the host have. */
+const NETBACK = { mac: 'fe:ff:ff:ff:ff:ff' };
+
+/** As `xl create` does it: the netback's interface first, which the script then puts on the bridge that xl.cfg names. */
 function start(name: Name, bridge = 'br-mail'): number {
-  const domid = xen.start({ name, vifs: [{ mac: MACS[name], bridge }] });
-  bench.kernel.addLink(`vif${domid}.0`);
-  bench.kernel.moveLink(`vif${domid}.0`, bridge);
+  const domid = begin(name, bridge);
+  finish(name, domid, bridge);
   return domid;
+}
+
+function begin(name: Name, bridge: string): number {
+  const domid = xen.start({ name, vifs: [{ mac: MACS[name], bridge, connected: false }] });
+  bench.kernel.addLink(`vif${domid}.0`, NETBACK);
+  return domid;
+}
+
+/** brctl(8) refuses what is on another bridge already, and then the guest is not started. */
+function finish(name: Name, domid: number, bridge: string): void {
+  bench.kernel.moveLink(`vif${domid}.0`, bridge);
+  xen.connect(name);
 }
 
 async function end(name: Name, domid: number): Promise<void> {
@@ -37,7 +51,7 @@ async function open(service = mail()): Promise<void> {
   for (const name of ['mail-a', 'mail-b'] as const)
     xen.start({ name, vifs: [{ mac: MACS[name], bridge: 'br-mail' }] });
   bench = await Bench.open({ services: { mail: service }, hypervisor: xen });
-  for (const link of ['vif1.0', 'vif2.0']) bench.kernel.addLink(link);
+  for (const link of ['vif1.0', 'vif2.0']) bench.kernel.addLink(link, NETBACK);
   bench.kernel.addForeignBridge('br-wrong');
   await pass(5000);
 }
@@ -82,6 +96,29 @@ describe('the interfaces of guests', () => {
     await bench.expectKernelIsPlan();
   });
 
+  it("are the script's until it is done, for it could not put them on a bridge after us", async () => {
+    await end('mail-b', 2);
+    const domid = begin('mail-b', 'br-wrong');
+    await pass(3000);
+    expect(await masters()).toMatchObject({ [`vif${domid}.0`]: null });
+    bench.kernel.moveLink(`vif${domid}.0`, 'br-wrong');
+    await pass(3000);
+    expect(await masters()).toMatchObject({ [`vif${domid}.0`]: 'br-wrong' });
+    // Of this the kernel's side says nothing.
+    xen.connect('mail-b');
+    await pass(1000);
+    expect(await masters()).toMatchObject({ [`vif${domid}.0`]: 'br-mail' });
+  });
+
+  it("are the script's also under a name of the configuration, before Xen was looked at again", async () => {
+    bench.configure({ mail: mail({ domus: domusNamed('vif-mail-a', 'vif-mail-b') }) });
+    await bench.engine.reload(ACTOR);
+    bench.kernel.addLink('vif-mail-b', NETBACK);
+    bench.kernel.addLink('vif-mail-a');
+    await pass(3000);
+    expect(await masters()).toMatchObject({ 'vif-mail-b': null, 'vif-mail-a': 'br-mail' });
+  });
+
   it('are left alone where they are of other guests, also under a number that the configuration names', async () => {
     bench.configure({ mail: mail({ domus: domusNamed('vif1.0', 'vif2.0') }) });
     await bench.engine.reload(ACTOR);
@@ -95,9 +132,16 @@ describe('the interfaces of guests', () => {
 
   it('are known from the start on, before anything is put on a bridge', async () => {
     bench.reboot();
-    for (const link of ['vif1.0', 'vif2.0', 'vif2.0-emu']) bench.kernel.addLink(link);
+    for (const link of ['vif1.0', 'vif2.0']) bench.kernel.addLink(link, NETBACK);
     await bench.restart();
-    expect(await masters()).toEqual({ 'vif1.0': 'br-mail', 'vif2.0': 'br-mail', 'vif2.0-emu': 'br-mail' });
+    expect(await masters()).toEqual({ 'vif1.0': 'br-mail', 'vif2.0': 'br-mail' });
+  });
+
+  it('have what QEMU emulates in their place beside them, once its script is done', async () => {
+    for (const link of ['vif1.0-emu', 'vif2.0-emu']) bench.kernel.addLink(link, NETBACK);
+    bench.kernel.moveLink('vif2.0-emu', 'br-wrong');
+    await pass(3000);
+    expect(await masters()).toMatchObject({ 'vif1.0-emu': null, 'vif2.0-emu': 'br-mail' });
   });
 });
 

@@ -42,7 +42,7 @@ async function watched() {
   await guests.look();
   guests.start({
     onReport: () => undefined,
-    onVifs: () => vifs.push(guests.vifs?.get('mail mail-b')),
+    onVifs: () => vifs.push(guests.interfaces?.byDomu.get('mail mail-b')),
     onTold: (changes) => told.push(...changes.map(textOf)),
     onFailure: (error) => failures.push(error instanceof Error ? error.message : String(error)),
   });
@@ -88,10 +88,10 @@ test('a reboot is told as one thing, although the guest is gone and then paused 
 
 test('a vif that comes back under another number is known by its new name at once', async () => {
   const { xen, clock, guests, vifs } = await watched();
-  expect(guests.vifs?.get('mail mail-b')).toEqual(['vif2.0']);
-  const before = guests.vifs;
+  expect(guests.interfaces?.byDomu.get('mail mail-b')).toEqual(['vif2.0']);
+  const before = guests.interfaces;
   await clock.turn(60_000);
-  expect(guests.vifs).toBe(before);
+  expect(guests.interfaces).toBe(before);
   await xen.destroy('mail-b');
   xen.start(guest('mail-b'));
   await clock.turn(200);
@@ -122,12 +122,54 @@ test('while nothing happens it is hardly looked, and not much more where nobody 
   expect(await looks()).toBe(60);
 });
 
+test('a guest that is being built is not told to be paused; one that stays so is', async () => {
+  const { xen, clock, told } = await watched();
+  await xen.destroy('mail-b');
+  await clock.turn(5000);
+  told.splice(0);
+  xen.start(guest('mail-b'), 'paused');
+  await clock.turn(50_000);
+  expect(told).toEqual([]);
+  await clock.turn(60_000);
+  expect(told).toEqual(['mail-b: absent - -> paused 3']);
+});
+
 test('many things at once are one look', async () => {
   const { xen, clock } = await watched();
   const before = xen.looks;
   for (let n = 0; n < 50; n++) xen.start({ name: `other-${n}` });
   await clock.turn(500);
   expect(xen.looks - before).toBe(1);
+});
+
+test('a vif is known before it is known how its guest is, which takes longer', async () => {
+  const { xen, clock, guests, vifs } = await watched();
+  xen.domains = () => new Promise(() => undefined);
+  await xen.destroy('mail-b');
+  xen.start(guest('mail-b'));
+  await clock.turn(200);
+  expect(vifs).toEqual([['vif3.0']]);
+  expect(guests.report('mail', 'mail-b')).toMatchObject({ domid: 2 });
+});
+
+test('what is told during a look is looked for right after it', async () => {
+  const { xen, clock, guests } = await watched();
+  const domains = xen.domains.bind(xen);
+  let answer: () => void = () => undefined;
+  xen.domains = async () => {
+    const seen = await domains();
+    await new Promise<void>((resolve) => (answer = resolve));
+    return seen;
+  };
+  xen.start({ name: 'other' });
+  await clock.turn(200);
+  await xen.crash('mail-b');
+  await clock.turn(500);
+  xen.domains = domains;
+  answer();
+  await new Promise(setImmediate);
+  await clock.turn(200);
+  expect(guests.report('mail', 'mail-b')?.state).toBe('crashed');
 });
 
 test('who asks while it is looked has a look that began after he asked', async () => {
@@ -146,11 +188,20 @@ test('a Xen that does not answer is told once, and interfaces stay what they wer
   await clock.turn(120_000);
   expect(guests.answers).toBe(false);
   expect(guests.report('mail', 'mail-b')).toMatchObject({ state: 'unknown', domid: 2 });
-  expect(guests.vifs?.get('mail mail-b')).toEqual(['vif2.0']);
+  expect(guests.interfaces?.byDomu.get('mail mail-b')).toEqual(['vif2.0']);
   xen.fail(null);
   await clock.turn(60_000);
   expect(guests.report('mail', 'mail-b')?.state).toBe('running');
   expect([failures, told, vifs]).toEqual([['xl: no', 'null'], [], []]);
+});
+
+test('one look that fails is nobody’s business', async () => {
+  const { xen, clock, guests, failures } = await watched();
+  xen.fail('xl: busy');
+  await guests.look();
+  xen.fail(null);
+  await clock.turn(60_000);
+  expect([failures, guests.answers]).toEqual([[], true]);
 });
 
 test('what an earlier director was told is what changes are told against', async () => {
@@ -188,8 +239,8 @@ test('a definition that changes is matched anew with what is known', async () =>
       ],
     },
   ]);
-  expect(guests.vifs?.get('mail mail-a')).toEqual(['vif1.0', 'tap-a']);
-  expect(guests.vifs?.get('mail mail-b')).toEqual([]);
+  expect(guests.interfaces?.byDomu.get('mail mail-a')).toEqual(['vif1.0', 'tap-a']);
+  expect(guests.interfaces?.byDomu.get('mail mail-b')).toEqual([]);
 });
 
 test('without Xen nothing is looked at, ever', async () => {
@@ -204,6 +255,6 @@ test('without Xen nothing is looked at, ever', async () => {
   });
   await guests.look();
   expect(clock.waiting).toBe(0);
-  expect([guests.vifs, guests.report('mail', 'mail-a'), guests.answers]).toEqual([null, null, null]);
+  expect([guests.interfaces, guests.report('mail', 'mail-a'), guests.answers]).toEqual([null, null, null]);
   expect(guests.presence).toEqual({ kind: 'none', reason: 'no Xen' });
 });

@@ -26,6 +26,7 @@ const vif = (name: string, more: Partial<DomainVif> = {}): DomainVif => ({
   name,
   mac: OTHER,
   bridge: null,
+  connected: true,
   ...more,
 });
 
@@ -94,6 +95,16 @@ test('a name of the configuration counts where Xen knows nothing of the guest, a
   expect(vifsOf(old, 'mail-a', domain('m1', 4, vif('vif4.0')))).toEqual(['vif4.0']);
   // Xen's script is about to rename it, which fails where somebody has set it up by then.
   expect(vifsOf(old, 'mail-a', domain('m1', 4, vif('vif-m1')))).toEqual([]);
+});
+
+test("a vif that Xen's script is not done with is the script's, whoever names it", () => {
+  const service = mail({ vifs: ['vif-mail-a'], macs: [MAC] });
+  const early = vif('vif-mail-a', { mac: MAC, connected: false });
+  expect(vifsOf(service, 'mail-a', domain('mail-a', 4, early))).toEqual([]);
+  expect(vifsOf(service, 'mail-a', domain('m1', 4, early))).toEqual([]);
+  expect(vifsOf(service, 'mail-a', domain('mail-a', 4, { ...early, connected: true }))).toEqual([
+    'vif-mail-a',
+  ]);
 });
 
 test('a DomU may be called otherwise in Xen', () => {

@@ -11,7 +11,7 @@ test('`xl list` tells domid and state of every domain but Dom0', () => {
   expect(parseXlList(captured('xl-list.txt'))).toEqual([
     { name: 'mail-a', domid: 1, state: 'paused' },
     { name: 'mail-b', domid: 2, state: 'crashed' },
-    { name: 'ldap-a', domid: 4, state: 'running' },
+    { name: 'ldap-a', domid: 3, state: 'running' },
   ]);
 });
 
@@ -43,18 +43,25 @@ test('names may be long, and have spaces in them; one that is lost is nobody’s
   ]);
 });
 
-test('xenstore tells of each vif its name in this host, MAC and bridge', () => {
-  expect([...parseVifs(captured('xenstore-vifs.txt'))]).toEqual([
-    [1, [{ device: 0, name: 'vif-mail-a', mac: '00:16:3e:00:01:10', bridge: 'br-mail' }]],
-    [2, [{ device: 0, name: 'vif-mail-b', mac: '00:16:3e:00:02:10', bridge: 'br-mail' }]],
-    [
-      4,
+test('xenstore tells of each vif its name in this host, MAC, bridge, and whether its script is done', () => {
+  const vif = (device: number, name: string, mac: string, bridge: string, connected = true) => {
+    return { device, name, mac: `00:16:3e:00:${mac}`, bridge, connected };
+  };
+  expect(parseVifs(captured('xenstore-vifs.txt'))).toEqual(
+    new Map([
       [
-        { device: 0, name: 'vif4.0', mac: '00:16:3e:00:03:10', bridge: 'br-ldap' },
-        { device: 1, name: 'vif4.1', mac: '00:16:3e:00:03:11', bridge: 'br-backup' },
+        1,
+        [
+          vif(0, 'vif1.0', '01:10', 'br-mail'),
+          // One whose script has failed.
+          vif(1, 'vif1.1', '03:77', 'br-wrong', false),
+          vif(2, 'vif1.2', '01:11', 'br-mail'),
+        ],
       ],
-    ],
-  ]);
+      [9, [vif(0, 'vif9.0', '02:10', 'br-wrong')]],
+      [10, [vif(0, 'vif-ldap-x', '03:10', 'br-ldap'), vif(1, 'vif10.1', '03:11', 'br-backup')]],
+    ]),
+  );
 });
 
 test('what is no vif is left out', () => {
