@@ -22,15 +22,19 @@ import { meteredDomus } from './meter/metered-domus.ts';
 import type { Meter } from './meter/report.ts';
 import { startMeter } from './meter/start-meter.ts';
 import { Metrics } from './metrics/metrics.ts';
+import type { JournalRecord } from './model/records.ts';
 import { followEngine, snapshotter } from './metrics/engine.ts';
 import { Reconciler } from './reconcile/reconciler.ts';
 import { Spelling } from './reconcile/spelling.ts';
 import { parseFrame } from './render/frame.ts';
 import { JUMPS } from './render/layout.ts';
 import type { Frames } from './render/render.ts';
+import { linuxStageHost } from './stage/host.ts';
 import { Store } from './store/store.ts';
 import { Engine } from './switchover/engine.ts';
 import { Systemd } from './systemd.ts';
+import { Guests } from './xen/guests.ts';
+import { openHypervisor } from './xen/open.ts';
 
 export interface ServeOptions {
   readonly configFile: string;
@@ -115,6 +119,9 @@ async function start(
   });
   releaser.add(() => kernel.close());
   const health = new HealthMonitor({ clock });
+  const hypervisor = openHypervisor({ clock, wanted: config.xen });
+  releaser.add(() => hypervisor.close());
+  const guests = new Guests({ hypervisor, clock });
   const spelling = new Spelling(readSpelling(store), (known) =>
     store.write(() => store.saveMeta('spelling', JSON.stringify(known))),
   );
@@ -122,9 +129,11 @@ async function start(
     store.write(() => store.rememberSysctl(key, original));
   const engine = new Engine({
     config,
+    stageHost: linuxStageHost(hypervisor, clock),
     kernel,
     store,
     health,
+    guests,
     clock,
     reconciler: new Reconciler({ kernel, frames, spelling, onSysctl }),
   });
@@ -132,10 +141,12 @@ async function start(
   const doctor = (): Checkup['findings'] => checkup.findings;
   const metrics = new Metrics({
     version,
-    snapshot: snapshotter({ engine, kernel, clock, health, meter, doctor }),
+    snapshot: snapshotter({ engine, kernel, clock, meter, doctor }),
   });
   followEngine(metrics, engine, clock);
   followWithLog(engine, log);
+  const { presence } = guests;
+  if (presence.kind === 'none') log.info(`DomUs are known by their interfaces alone: ${presence.reason}`);
   // Listening comes before anything is changed: a second daemon on this socket ends here.
   const server = await startServer({
     director: engine,
@@ -233,18 +244,20 @@ function onlyOne(releaser: Releaser): Promise<void> {
 }
 
 function followWithLog(engine: Engine, log: Logger): void {
-  engine.events.on('journal', ({ kind, by, text, why }) => {
-    const level =
-      kind === 'error' || kind === 'fail'
-        ? 'error'
-        : kind === 'repair' || kind === 'expire'
-          ? 'warn'
-          : 'info';
+  engine.events.on('journal', (record) => {
+    const { by, text, why } = record;
+    const level = levelOf(record);
     log[level]({ by, ...(why === null ? {} : { why }) }, text);
   });
   engine.events.on('reconcile-failed', ({ error }) =>
     log.error(`the kernel is not as it should be: ${messageOf(error)}`),
   );
+}
+
+function levelOf({ kind, details }: JournalRecord): 'error' | 'warn' | 'info' {
+  if (kind === 'error' || kind === 'fail' || kind === 'stage-fail') return 'error';
+  const calls = kind === 'repair' || kind === 'expire' || (kind === 'domu' && details['state'] !== 'running');
+  return calls ? 'warn' : 'info';
 }
 
 async function reload(engine: Engine, log: Logger): Promise<void> {

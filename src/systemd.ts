@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
-import { toolEnvironment } from './kernel/run.ts';
+import { toolEnvironment } from './lib/run.ts';
 
 /**
  * Node has no datagrams over unix sockets, and perl-base is on every Debian. One that stays needs no new process for a

@@ -24,9 +24,12 @@ export function authenticate(request: FastifyRequest, access: Access): string {
       hint: 'run the command on the host itself',
     });
   }
-  if (SAFE_METHODS.has(request.method) || request.routeOptions.config.selfService === true) return '';
+  if (isFree(request)) return '';
   return tokenName(request.headers.authorization, access.tokens());
 }
+
+const isFree = ({ method, routeOptions: { config } }: FastifyRequest): boolean =>
+  (SAFE_METHODS.has(method) && config.confidential !== true) || config.selfService === true;
 
 /** Headers that a page's script cannot leave out, and that no command line sends by itself. */
 const isFromBrowser = ({ headers }: FastifyRequest): boolean =>

@@ -72,6 +72,8 @@ declare module 'fastify' {
   interface FastifyContextConfig {
     /** Only who may open the socket may call this. */
     socketOnly?: boolean;
+    /** Over TCP it needs a token although it changes nothing. */
+    confidential?: boolean;
     /** Changes nothing but what concerns the caller's own address: no token is needed. */
     selfService?: boolean;
   }

@@ -31,6 +31,17 @@ export const health = z.enum(['healthy', 'degraded', 'unhealthy', 'unknown']).me
     'healthy: every TCP port of the service accepts; degraded: some do; unhealthy: none does; unknown: not checked',
 });
 
+export const domainView = z
+  .object({
+    name: z.string().meta({ description: "Xen's name of it" }),
+    state: z.enum(['running', 'paused', 'crashed', 'shutdown', 'absent', 'unknown']).meta({
+      description: 'absent: there is no domain of this name; unknown: Xen does not answer now',
+    }),
+    domid: z.number().int().nullable().meta({ description: 'Another one after each start' }),
+    since: instant.nullable(),
+  })
+  .meta({ id: 'Domain' });
+
 export const domuView = z
   .object({
     domu: z.string(),
@@ -38,6 +49,9 @@ export const domuView = z
     health,
     healthReason: z.string().nullable(),
     flows: z.number().int().meta({ description: 'Conntrack entries that were directed to this DomU' }),
+    domain: domainView
+      .nullable()
+      .meta({ description: 'What Xen says of it; null where this host is no Dom0 of Xen' }),
   })
   .meta({ id: 'Domu' });
 
@@ -239,6 +253,8 @@ export const serviceDefinition = z
         name: z.string(),
         addresses: z.array(z.string()),
         vifs: z.array(z.string()).optional(),
+        domain: z.string().optional(),
+        macs: z.array(z.string()).optional(),
       }),
     ),
     testers: z.array(z.string()).optional(),
@@ -400,13 +416,82 @@ export const planView = z
   })
   .meta({ id: 'Plan' });
 
+const volumeCheck = z.object({
+  verdict: z.enum(['clean', 'unclear', 'damaged', 'unchecked']),
+  text: z.string(),
+});
+export const stageState = z.enum(['staging', 'staged', 'unstaging', 'kept', 'failed', 'gone']).meta({
+  description:
+    'staging, unstaging: under way; kept: taken away, but its volumes are kept for a time; failed: see error, and left for what is still there',
+});
+export const stageView = z
+  .object({
+    id: z.string(),
+    service: z.string(),
+    domu: z.string().meta({ description: 'The DomU that is made' }),
+    from: z.string().meta({ description: 'The live one that it is made from' }),
+    state: stageState,
+    doing: z.string().meta({ description: 'What is under way now, or was when it ended' }),
+    startedAt: instant,
+    endedAt: instant.nullable(),
+    volumes: z.array(
+      z.object({
+        device: z.string().meta({ example: '/dev/vg0/mail-b_stage_20261123T120000_xvda' }),
+        target: z.string().meta({ description: 'What the guest calls it', example: 'xvda' }),
+        origin: z.string().meta({ description: "The live DomU's volume", example: 'vg0/mail-a' }),
+        thin: z.boolean(),
+        isThere: z.boolean().meta({ description: 'false: not yet, or not any more' }),
+        check: volumeCheck.nullable(),
+      }),
+    ),
+    error: z.string().nullable(),
+    hint: z.string().nullable().meta({ description: 'What to do about it' }),
+    left: z.array(z.string()).meta({ description: 'What could not be taken away, and why' }),
+    notes: z.array(z.string()),
+    by: z.string(),
+    reason: z.string().nullable(),
+  })
+  .meta({ id: 'Stage' });
+export const stageRequest = z
+  .strictObject({
+    wait: z
+      .boolean()
+      .optional()
+      .meta({ description: 'false: it is done when the DomU was started, healthy or not' }),
+    reason: reason.optional(),
+  })
+  .nullish()
+  .meta({ examples: [{ reason: 'mail 2.0' }] });
+
+export const domuName = z
+  .string()
+  .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/, "a DomU's name is 1 to 63 letters, digits, dots, _ and -")
+  .meta({ description: 'Name of a DomU', example: 'mail-b' });
+export const domuRow = z
+  .object({
+    domu: z.string(),
+    service: serviceName,
+    role,
+    live: z.boolean(),
+    state: z
+      .enum(['running', 'paused', 'crashed', 'shutdown', 'absent'])
+      .nullable()
+      .meta({ description: 'What Xen says; null: there is no Xen to ask' }),
+    domid: z.number().int().nullable(),
+    stage: z.string().nullable().meta({ description: 'The stage that made it' }),
+  })
+  .meta({ id: 'DomuState' });
+export const consoleView = z
+  .object({ domu: z.string(), lines: z.array(z.string()) })
+  .meta({ id: 'Console', description: 'The last lines that the DomU wrote to its console, oldest first' });
+
 export const journalEntry = z
   .object({
     id: z.number().int(),
     at: instant,
     kind: z.string().meta({
       description:
-        'start, stop, switch, confirm, rollback, expire, fail, drained, hold, release, tester-add, tester-remove, tester-expire, testing, define, remove, reload, repair, error',
+        'start, stop, switch, confirm, rollback, expire, fail, drained, hold, release, tester-add, tester-remove, tester-expire, testing, define, remove, reload, repair, domu, stage, staged, stage-fail, unstage, prune, destroy, error',
     }),
     services: z.array(z.string()),
     by: z.string(),
@@ -578,6 +663,10 @@ export type GreetingView = z.infer<typeof greetingView>;
 export type TrafficView = z.infer<typeof trafficView>;
 export type FlowHistoryView = z.infer<typeof flowHistoryView>;
 export type PlanView = z.infer<typeof planView>;
+export type StageView = z.infer<typeof stageView>;
+export type StageRequest = z.infer<typeof stageRequest>;
+export type DomuRowView = z.infer<typeof domuRow>;
+export type ConsoleView = z.infer<typeof consoleView>;
 export type JournalEntry = z.infer<typeof journalEntry>;
 export type CapacityView = z.infer<typeof capacityView>;
 export type ReadyView = z.infer<typeof readyView>;

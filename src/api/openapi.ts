@@ -24,14 +24,15 @@ export function openApiOptions(version: string): FastifyDynamicSwaggerOptions {
             type: 'http',
             scheme: 'bearer',
             description:
-              'Over TCP, for every call that changes something. The configuration has its SHA-256.',
+              'Over TCP, for every call that changes something, and for consoles. The configuration has its SHA-256.',
           },
         },
       },
     },
     transform: (document) => {
       const { schema, url } = transform(document);
-      return { schema: { ...schema, ...common(String(document.route.method)) }, url };
+      const { method, config } = document.route as { method: unknown; config?: { confidential?: boolean } };
+      return { schema: { ...schema, ...common(String(method), config?.confidential === true) }, url };
     },
     transformObject: (document) =>
       withoutUnused(jsonSchemaTransformObject(document)) as ReturnType<SwaggerTransformObject>,
@@ -41,14 +42,15 @@ export function openApiOptions(version: string): FastifyDynamicSwaggerOptions {
 const TAGS = [
   { name: 'services', description: 'What is directed, and where to' },
   { name: 'switches', description: 'Cutovers: one or several services, all or nothing' },
+  { name: 'stages', description: 'Making the dark DomU from the live one' },
   { name: 'testing', description: 'Who reaches the secondary' },
   { name: 'journal', description: 'What happened' },
   { name: 'daemon', description: 'The director itself' },
 ];
 
-function common(method: string): object {
-  if (method === 'GET' || method === 'HEAD') return {};
+function common(method: string, isConfidential: boolean): object {
   const security = [{ token: [] }, {}];
+  if (method === 'GET' || method === 'HEAD') return isConfidential ? { security } : {};
   return method === 'POST' ? { security, headers: IDEMPOTENCY } : { security };
 }
 

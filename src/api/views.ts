@@ -1,6 +1,7 @@
 import { formatSource } from '../model/address.ts';
-import type { JournalRecord, ServiceSnapshot, SwitchRecord } from '../model/records.ts';
+import type { DomainReport, JournalRecord, ServiceSnapshot, SwitchRecord } from '../model/records.ts';
 import { formatPort } from '../model/service.ts';
+import type { StagedVolume, StageRecord } from '../model/stage.ts';
 import { domuOf, liveRole, otherRole, slotOf } from '../model/state.ts';
 import type { Role, Tester } from '../model/state.ts';
 import { formatEndpoint } from '../health/endpoints.ts';
@@ -15,6 +16,7 @@ import type {
   ReadyView,
   RulesView,
   ServiceView,
+  StageView,
   SwitchView,
   TesterView,
   TrafficView,
@@ -47,7 +49,7 @@ export function serviceView(snapshot: ServiceSnapshot): ServiceView {
   };
 }
 
-function domuView({ state, health, flows }: ServiceSnapshot, role: Role): DomuView {
+function domuView({ state, health, flows, domains }: ServiceSnapshot, role: Role): DomuView {
   const slot = slotOf(state, role);
   const domu = domuOf(state, role);
   return {
@@ -56,7 +58,14 @@ function domuView({ state, health, flows }: ServiceSnapshot, role: Role): DomuVi
     health: health[slot].status,
     healthReason: health[slot].reason,
     flows: flows[slot],
+    domain: domainView(domains[slot]),
   };
+}
+
+function domainView(report: DomainReport | null): DomuView['domain'] {
+  if (report === null) return null;
+  const { name, state, domid, since } = report;
+  return { name, state, domid, since: instantOrNull(since) };
 }
 
 function drainView({ state, drain }: ServiceSnapshot): ServiceView['draining'] {
@@ -87,6 +96,33 @@ export function switchView(record: SwitchRecord): SwitchView {
     reason,
     error,
   };
+}
+
+export function stageView(record: StageRecord): StageView {
+  const { id, service, domu, from, state, doing, error, hint, left, notes, by, reason } = record;
+  return {
+    id,
+    service,
+    domu,
+    from,
+    state,
+    doing,
+    startedAt: instant(record.startedAt),
+    endedAt: instantOrNull(record.endedAt),
+    volumes: record.volumes.map((volume) => volumeView(volume, record)),
+    error,
+    hint,
+    left: [...left],
+    notes: [...notes],
+    by,
+    reason,
+  };
+}
+
+function volumeView(volume: StagedVolume, { made }: StageRecord): StageView['volumes'][number] {
+  const { group, name, origin, device, target, thin, check } = volume;
+  const isThere = made.some((each) => each.kind === 'volume' && each.group === group && each.name === name);
+  return { device, target, origin: `${group}/${origin}`, thin, isThere, check };
 }
 
 export function journalView({ id, at, kind, services, by, text, why, details }: JournalRecord): JournalEntry {

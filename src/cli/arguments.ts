@@ -1,12 +1,18 @@
 import { isIP } from 'node:net';
 import { InvalidArgumentError } from 'commander';
-import { duration, serviceName } from '../api/contract.ts';
+import { domuName, duration, serviceName } from '../api/contract.ts';
 
 /** Parsers of what is typed: what they throw is bad usage, told by commander. */
 export function parseService(text: string): string {
   const parsed = serviceName.safeParse(text);
   if (parsed.success) return parsed.data;
   throw new InvalidArgumentError(`${parsed.error.issues[0]?.message ?? 'not a service name'}.`);
+}
+
+export function parseDomu(text: string): string {
+  const parsed = domuName.safeParse(text);
+  if (parsed.success) return parsed.data;
+  throw new InvalidArgumentError(`${parsed.error.issues[0]?.message ?? "not a DomU's name"}.`);
 }
 
 /** For `SERVICE..`: each one once. */

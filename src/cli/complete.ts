@@ -1,4 +1,5 @@
 import type { Command, Option } from 'commander';
+import type { ServiceView } from '../api/contract.ts';
 import type { CliIo, LocalCommands } from './io.ts';
 import { Client } from './client.ts';
 import { serviceViews } from './services.ts';
@@ -32,8 +33,12 @@ export async function completionOf(
 ): Promise<string> {
   const current = words.at(-1) ?? '';
   const typed = readWords(program, words.slice(0, -1));
-  const services = () => serviceNames(typed.socket === undefined ? {} : { socket: typed.socket }, io, local);
-  const candidates = await candidatesFor(program, typed, current, services);
+  const options = typed.socket === undefined ? {} : { socket: typed.socket };
+  const names = {
+    services: () => serviceNames(options, io, local),
+    domus: () => domuNames(options, io, local),
+  };
+  const candidates = await candidatesFor(program, typed, current, names);
   return candidates
     .filter(({ value }) => value.startsWith(current))
     .map(({ value, about }) => `${value}\t${about}\n`)
@@ -66,7 +71,7 @@ async function candidatesFor(
   program: Command,
   { command, positionals, valueOf }: Typed,
   current: string,
-  services: () => Promise<Candidate[]>,
+  { services, domus }: Readonly<Record<'services' | 'domus', () => Promise<Candidate[]>>>,
 ): Promise<Candidate[]> {
   if (valueOf !== undefined) {
     return valueOf.long === '--service' ? services() : choices(valueOf.argChoices);
@@ -82,7 +87,8 @@ async function candidatesFor(
   }
   const last = command.registeredArguments.at(-1);
   const argument = command.registeredArguments[positionals] ?? (last?.variadic === true ? last : undefined);
-  return argument?.name() === 'service' ? services() : choices(argument?.argChoices);
+  if (argument?.name() === 'service') return services();
+  return argument?.name() === 'domu' ? domus() : choices(argument?.argChoices);
 }
 
 const choices = (values: readonly string[] | undefined): Candidate[] =>
@@ -96,17 +102,29 @@ function optionsOf(program: Command, command: Command): Option[] {
 const commandsOf = (program: Command): Command[] => program.createHelp().visibleCommands(program);
 
 async function serviceNames(options: GlobalOptions, io: CliIo, local: LocalCommands): Promise<Candidate[]> {
+  return (await views(options, io, local)).map((view) => ({
+    value: clean(view.name),
+    about: `${view.phase}, ${view[view.live].domu} is live`,
+  }));
+}
+
+async function domuNames(options: GlobalOptions, io: CliIo, local: LocalCommands): Promise<Candidate[]> {
+  return (await views(options, io, local)).flatMap((view) =>
+    (['primary', 'secondary'] as const).map((role) => ({
+      value: clean(view[role].domu),
+      about: `${role} of ${view.name}${view.live === role ? ', live' : ''}`,
+    })),
+  );
+}
+
+async function views(options: GlobalOptions, io: CliIo, local: LocalCommands): Promise<ServiceView[]> {
   try {
     const client = new Client(targetOf(options, io.env), {
       version: local.version,
       user: userOf(io.env),
       token: undefined,
     });
-    const views = (await client.get('/v1/services', PATIENCE)).as(serviceViews);
-    return views.map((view) => ({
-      value: clean(view.name),
-      about: `${view.phase}, ${view[view.live].domu} is live`,
-    }));
+    return (await client.get('/v1/services', PATIENCE)).as(serviceViews);
   } catch {
     return [];
   }

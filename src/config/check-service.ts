@@ -35,6 +35,7 @@ const repetitions: Check = ({ addresses = [], testers = [], admins = [], bridge,
       domu.addresses.map(({ text }) => text),
     ),
     ...repeated(['domus', i, 'vifs'], domu.vifs),
+    ...repeated(['domus', i, 'macs'], domu.macs ?? []),
   ]),
   ...repeated(['testers'], testers.map(formatSource)),
   ...repeated(['admins'], admins.map(formatSource)),
@@ -65,8 +66,33 @@ const distinctDomus: Check = ({ domus, bridge }) => {
     const message = `${text} is ${a.name}'s address too; each DomU has addresses of its own`;
     problems.push({ at: ['domus', 1, 'addresses', i], message });
   });
-  return [...problems, ...distinctVifs(domus, bridge?.name)];
+  return [...problems, ...distinctDomains(domus), ...distinctVifs(domus, bridge?.name)];
 };
+
+function distinctDomains([a, b]: readonly [Domu, Domu]): Problem[] {
+  const [name, other] = [b.domain ?? b.name, a.domain ?? a.name];
+  // Two DomUs of one name are told of already.
+  const domain: Problem[] =
+    name !== other || a.name === b.name
+      ? []
+      : [
+          {
+            at: ['domus', 1, b.domain === undefined ? 'name' : 'domain'],
+            message: `${name} is ${a.name}'s domain too; each DomU is a guest of its own`,
+          },
+        ];
+  const macs = (b.macs ?? []).flatMap((mac, i): Problem[] =>
+    a.macs?.includes(mac) === true
+      ? [
+          {
+            at: ['domus', 1, 'macs', i],
+            message: `${mac} is ${a.name}'s MAC address too; each DomU has addresses of its own`,
+          },
+        ]
+      : [],
+  );
+  return [...domain, ...macs];
+}
 
 function distinctVifs(domus: readonly [Domu, Domu], bridge: string | undefined): Problem[] {
   const [a] = domus;

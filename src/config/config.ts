@@ -24,6 +24,8 @@ export interface Config {
   /** Null only where no service announces. */
   readonly uplink: string | null;
   readonly iptables: 'auto' | 'nft' | 'legacy';
+  /** Whether Xen is asked of the DomUs, where there is one. */
+  readonly xen: 'auto' | 'off';
   readonly markMask: number;
   /** Milliseconds that entries of the journal, and switches that have ended, are kept; null: for ever. */
   readonly journalKeep: number | null;

@@ -53,9 +53,16 @@ type Claims = (service: ServiceDraft) => (readonly [string, Claim])[];
 function sharedNames(services: readonly ServiceDraft[], { uplink }: HostDraft): Problem[] {
   const uplinks =
     typeof uplink === 'string' ? [[uplink, { service: '', as: 'the uplink', at: [] }] as const] : [];
+  const names = conflicts(services.flatMap(domuNameClaims), 'give each DomU a name of its own');
+  const told = new Set(names.map(({ at }) => at.join('.')));
   return [
     ...conflicts([...uplinks, ...services.flatMap(interfaceClaims)], 'write another interface'),
-    ...conflicts(services.flatMap(domuNameClaims), 'give each DomU a name of its own'),
+    ...names,
+    // Two DomUs of one name have one domain, too.
+    ...conflicts(services.flatMap(domainClaims), 'each DomU is a guest of its own').filter(
+      ({ at }) => !told.has(at.join('.')),
+    ),
+    ...conflicts(services.flatMap(macClaims), 'give each DomU MAC addresses of its own'),
     ...conflicts(services.flatMap(domuAddressClaims), 'give each DomU addresses of its own'),
   ];
 }
@@ -82,6 +89,23 @@ const domuNameClaims: Claims = ({ name, domus = [] }) => {
     const at = ['services', name, 'domus', i, 'name'];
     return [domu.name, { service: name, as: `a DomU of service ${name}`, at }] as const;
   });
+};
+
+const domainClaims: Claims = ({ name, domus = [] }) => {
+  return domus.map((domu, i) => {
+    const at = ['services', name, 'domus', i, domu.domain === undefined ? 'name' : 'domain'];
+    const as = `the domain of ${domu.name} (service ${name})`;
+    return [domu.domain ?? domu.name, { service: name, as, at }] as const;
+  });
+};
+
+const macClaims: Claims = ({ name, domus = [] }) => {
+  return domus.flatMap((domu, i) =>
+    (domu.macs ?? []).map((mac, j) => {
+      const at = ['services', name, 'domus', i, 'macs', j];
+      return [mac, { service: name, as: `${domu.name}'s (service ${name})`, at }] as const;
+    }),
+  );
 };
 
 const domuAddressClaims: Claims = ({ name, domus = [] }) => {

@@ -66,6 +66,13 @@ export function named(pattern: RegExp, what: string, rule: string, notes: Notes)
   return text(what, fault, { ...notes, pattern: pattern.source });
 }
 
+export const notAbsolute = (path: string): string | null => {
+  if (!path.startsWith('/')) return `${show(path)} is relative; write an absolute path, beginning with /`;
+  return path.includes('\0') ? `${show(path)} has a NUL in it, which no path can have` : null;
+};
+
+export const absolutePath = (what: string, description: string) => text(what, notAbsolute, { description });
+
 export function oneOf<const Values extends readonly [string, ...string[]]>(values: Values, notes: Notes) {
   return z
     .enum(values, {

@@ -3,7 +3,18 @@ import { parseAddress, parseNetwork } from '../model/address.ts';
 import type { Network } from '../model/address.ts';
 import { DEFAULT_MARK_MASK, hex, isMarkMask } from '../model/mark.ts';
 import { DOMU_NAME } from '../model/service.ts';
-import { duration, durationOrNever, list, mapping, named, oneOf, parsed, text } from './fields.ts';
+import {
+  absolutePath,
+  duration,
+  durationOrNever,
+  list,
+  mapping,
+  named,
+  notAbsolute,
+  oneOf,
+  parsed,
+  text,
+} from './fields.ts';
 import { parseSource } from './parse-address.ts';
 import { PORT_MAX } from './parse-port.ts';
 import { interfaceName, serviceName, serviceSchema } from './service-schema.ts';
@@ -13,13 +24,6 @@ import { needsText, show, wrongKind } from './words.ts';
 const SOCKET_PATH_MAX = 107;
 
 export const DEFAULT_STATE = '/var/lib/dom0-director';
-
-const notAbsolute = (path: string): string | null => {
-  if (!path.startsWith('/')) return `${show(path)} is relative; write an absolute path, beginning with /`;
-  return path.includes('\0') ? `${show(path)} has a NUL in it, which no path can have` : null;
-};
-
-const absolutePath = (what: string, description: string) => text(what, notAbsolute, { description });
 
 const socketFault = (path: string): string | null => {
   const size = Buffer.byteLength(path);
@@ -230,6 +234,10 @@ const shape = {
   uplink: interfaceName("an interface's name", 'Where service addresses are announced').optional(),
   iptables: oneOf(['auto', 'nft', 'legacy'], {
     description: 'Which variant of the iptables tools to use; auto: the one that the host uses',
+  }).prefault('auto'),
+  xen: oneOf(['auto', 'off'], {
+    description:
+      'Ask Xen how the DomUs are and which interfaces are theirs; auto: where this host is its Dom0; off: never',
   }).prefault('auto'),
   mark,
   journal,

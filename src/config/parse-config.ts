@@ -72,19 +72,20 @@ function readServices(services: unknown): { read: ReadService[]; problems: Probl
 
 function assemble(
   fields: Required<
-    Pick<HostFields, 'listen' | 'state' | 'iptables' | 'mark' | 'cpu' | 'journal' | 'tokens'>
+    Pick<HostFields, 'listen' | 'state' | 'iptables' | 'xen' | 'mark' | 'cpu' | 'journal' | 'tokens'>
   > &
     HostFields,
   file: string,
   read: readonly ReadService[],
 ): Config {
-  const { listen, state, uplink, iptables, mark, cpu, journal, tokens, qa } = fields;
+  const { listen, state, uplink, iptables, xen, mark, cpu, journal, tokens, qa } = fields;
   return {
     file,
     listen: { ...listen, http: listen.http ?? null, tls: listen.tls ?? null },
     state,
     uplink: uplink ?? null,
     iptables,
+    xen,
     markMask: mark.mask,
     journalKeep: journal.keep,
     cpu,

@@ -1,10 +1,11 @@
 import { z } from 'zod';
 import { LONGEST_TIMEOUT } from '../lib/duration.ts';
-import { DOMU_NAME, INTERFACE_NAME, SERVICE_NAME } from '../model/service.ts';
+import { DOMU_NAME, INTERFACE_NAME, MAC_ADDRESS, SERVICE_NAME } from '../model/service.ts';
 import type { Domu, Outlet, Port } from '../model/service.ts';
 import { duration, durationOrNever, flag, list, mapping, named, oneOf, parsed } from './fields.ts';
 import { parseGateway, parseSource, parseUsableAddress } from './parse-address.ts';
 import { notAPort, parsePort, PORT_MAX, shiftPort } from './parse-port.ts';
+import { stageSection } from './stage-schema.ts';
 import { show, wrongKind } from './words.ts';
 
 const DAY = 86_400_000;
@@ -103,14 +104,29 @@ const bridge = mapping(
   'the bridge of the DomUs',
 ).meta({ description: "The service's own bridge" });
 
+const DOMU_NAME_RULE =
+  '1 to 63 letters, digits, dots, underscores and hyphens, beginning with a letter or digit';
+
+const macs = list(
+  parsed(
+    'a MAC address',
+    (text) => {
+      const mac = text.toLowerCase();
+      if (MAC_ADDRESS.test(mac)) return { mac };
+      return `${show(text)} is not a guest's MAC address; write it as 00:16:3e:12:34:56`;
+    },
+    {
+      description: "A MAC address of the guest's",
+      examples: ['00:16:3e:12:34:56'],
+      pattern: '^[0-9A-Fa-f][02468ACEace](:[0-9A-Fa-f]{2}){5}$',
+    },
+  ).transform(({ mac }) => mac),
+  'a list of MAC addresses, such as ["00:16:3e:12:34:56"]',
+);
+
 const domu = mapping(
   {
-    name: named(
-      DOMU_NAME,
-      "a DomU's name",
-      '1 to 63 letters, digits, dots, underscores and hyphens, beginning with a letter or digit',
-      { description: 'Name of the guest' },
-    ),
+    name: named(DOMU_NAME, "a DomU's name", DOMU_NAME_RULE, { description: 'Name of the guest' }),
     addresses: addresses("the DomU's addresses on the bridge").meta({
       description: 'The first of each family is where connections are directed to; all of them are kept dark',
     }),
@@ -120,9 +136,20 @@ const domu = mapping(
     )
       .prefault([])
       .meta({ description: 'Interfaces of the guest that are put on the bridge' }),
+    domain: named(DOMU_NAME, "a domain's name", DOMU_NAME_RULE, {
+      description: "Xen's name of the guest, where it is another one than the DomU's",
+    }).optional(),
+    macs: macs.optional().meta({
+      description:
+        'MAC addresses of its vifs for this bridge, as the guest\'s own configuration has them; without any, those that "director vif" prints',
+    }),
   },
   'a DomU',
-);
+).transform(({ domain, macs, ...known }): Domu => ({
+  ...known,
+  ...(domain === undefined ? {} : { domain }),
+  ...(macs === undefined || macs.length === 0 ? {} : { macs }),
+}));
 
 const wrongCount = ({ input }: { readonly input?: unknown }): string =>
   `has ${Array.isArray(input) ? input.length : show(input)}; a service owns exactly two DomUs`;
@@ -222,6 +249,7 @@ export const serviceSchema = mapping(
     cutover,
     health,
     quarantine,
+    stage: stageSection,
   },
   'the definition of a service',
 ).meta({ description: 'A service: what clients reach, and the two DomUs that it can be directed to' });

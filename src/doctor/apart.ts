@@ -1,6 +1,6 @@
 import { KernelError, messageOf } from '../lib/errors.ts';
 import { inTurns } from '../lib/turn.ts';
-import { run } from '../kernel/run.ts';
+import { run } from '../lib/run.ts';
 import { unknown } from './finding.ts';
 import type { Finding } from './finding.ts';
 import type { Subject } from './ground.ts';

@@ -1,6 +1,6 @@
 import { KernelError } from '../lib/errors.ts';
 import { Turn } from '../lib/turn.ts';
-import { run } from '../kernel/run.ts';
+import { run } from '../lib/run.ts';
 import { isUnsupported } from './rulesets.ts';
 
 /** A base chain of nftables: every packet at its hook passes it, whatever iptables has said. */

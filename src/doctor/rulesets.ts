@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { KernelError } from '../lib/errors.ts';
 import { Turn } from '../lib/turn.ts';
 import type { Family } from '../model/address.ts';
-import { run } from '../kernel/run.ts';
+import { run } from '../lib/run.ts';
 
 /** What of a family's iptables is not the director's own. */
 export interface Ruleset {

@@ -64,7 +64,7 @@ function vifsOf(services: readonly Service[], { name: service, bridge }: Service
   const ip = domu.addresses.filter(({ family }) => family === 4).map(({ text }) => text);
   return names.map((name, at) => ({
     name,
-    mac: macs.get(macKey(service, domu.name, at)) ?? '',
+    mac: domu.macs?.[at] ?? macs.get(macKey(service, domu.name, at)) ?? '',
     bridge: bridge.name,
     ip: at === 0 ? ip : [],
   }));
@@ -79,11 +79,11 @@ function notesOf({ name, vifs }: Domu): string[] {
     .filter((vif) => XENS_OWN.test(vif))
     .map(
       (vif) =>
-        `${vif} is what Xen itself calls a vif of the guest with that number, which is another one after each start; better write ${wanted} in the director's configuration.`,
+        `${vif} is what Xen itself calls a vif of the guest with that number, which is another one after each start. The director finds it by its MAC all the same; for everybody else ${wanted} in the director's configuration is better.`,
     );
   if (vifs.length === 0)
     notes.push(
-      `The configuration names no vif of ${name}, so its name changes with each start and nothing puts it back on the bridge; better write vifs: [${wanted}].`,
+      `The configuration names no vif of ${name}, so its name changes with each start. In a Dom0 the director finds it by its MAC all the same; for everybody else vifs: [${wanted}] is better.`,
     );
   if (vifs.length > 1) notes.push('The addresses are on the first vif alone.');
   return notes;

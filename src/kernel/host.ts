@@ -5,7 +5,7 @@ import type { Iptables } from './iptables/iptables.ts';
 import type { TableReader } from './iptables/tables.ts';
 import type { ConntrackClient } from './netlink/conntrack/client.ts';
 import type { IpsetClient } from './netlink/ipset/client.ts';
-import { run } from './run.ts';
+import { run } from '../lib/run.ts';
 
 /** linux/capability.h. */
 const CAPABILITIES = { CAP_NET_ADMIN: 12, CAP_NET_RAW: 13 } as const;

@@ -3,7 +3,7 @@ import type { ChildProcess } from 'node:child_process';
 import { uptime } from 'node:os';
 import { toBytes } from '../model/address.ts';
 import type { Network } from '../model/address.ts';
-import { toolEnvironment } from './run.ts';
+import { toolEnvironment } from '../lib/run.ts';
 
 /**
  * Looks at what can change, three times a second, and tells in a line of what kind it was; quiet while nothing does.

@@ -1,6 +1,5 @@
 import { setImmediate } from 'node:timers/promises';
 import type { Finding } from '../doctor/finding.ts';
-import type { HealthMonitor } from '../health/monitor.ts';
 import type { Kernel } from '../kernel/kernel.ts';
 import { readSysctl } from '../kernel/sysctl.ts';
 import type { Clock } from '../lib/clock.ts';
@@ -43,7 +42,6 @@ export interface Sources {
   readonly engine: Engine;
   readonly kernel: Kernel;
   readonly clock: Clock;
-  readonly health: Pick<HealthMonitor, 'report'>;
   /** Null where nothing measures what routing costs. */
   readonly meter: () => Meter | null;
   /** Null until the host has been looked at. */
@@ -58,7 +56,6 @@ export function snapshotter({
   engine,
   kernel,
   clock,
-  health,
   meter,
   doctor,
 }: Sources): () => Promise<MetricsSnapshot> {
@@ -72,7 +69,7 @@ export function snapshotter({
     await setImmediate();
     const monitored = engine.monitored();
     const drains = endsOf(monitored.drains);
-    const seen = { counters, flows, health, dark, times, monitored, drains };
+    const seen = { engine, counters, flows, dark, times, monitored, drains };
     const states = engine.states();
     await setImmediate();
     return {
@@ -80,6 +77,7 @@ export function snapshotter({
       writable: monitored.writable,
       conntrack: conntrackOf(),
       doctor: doctor(),
+      xenAnswers: monitored.xenAnswers,
       services: await inTurns(states, (state) => serviceMetrics(state, seen)),
       cpu: meter()?.report() ?? null,
     };
@@ -109,7 +107,7 @@ function conntrackOf(): MetricsSnapshot['conntrack'] {
 interface Seen {
   readonly counters: AllCounters;
   readonly flows: Counted;
-  readonly health: Sources['health'];
+  readonly engine: Engine;
   readonly dark: DarkWatch;
   readonly times: LastTimes;
   readonly monitored: Monitored;
@@ -159,12 +157,13 @@ function flowsOf({ id }: ServiceState, slot: Slot, { flows, monitored: { markMas
 }
 
 function domuMetrics(state: ServiceState, role: Role, seen: Seen): DomuMetrics {
-  const { counters, health } = seen;
+  const { counters, engine } = seen;
   const domu = domuOf(state, role);
   return {
     domu: domu.name,
     role,
-    healthy: isHealthy(health.report(state.service.name, domu.name)),
+    healthy: isHealthy(engine.health(state.service.name, domu.name)),
+    domain: engine.domain(state.service.name, domu.name),
     flows: flowsOf(state, slotOf(state, role), seen),
     in: totalOf(domu, counters.in),
     out: totalOf(domu, counters.out),

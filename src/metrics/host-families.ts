@@ -4,7 +4,7 @@ import { labelText, NAME } from './text-format.ts';
 import type { Family } from './text-format.ts';
 
 /** What is known of the daemon and its host at one moment. */
-export function hostFamilies({ ready, writable, conntrack, doctor }: MetricsSnapshot): Family[] {
+export function hostFamilies({ ready, writable, conntrack, xenAnswers, doctor }: MetricsSnapshot): Family[] {
   return [
     gauge(
       'ready',
@@ -25,6 +25,11 @@ export function hostFamilies({ ready, writable, conntrack, doctor }: MetricsSnap
       'conntrack_entries_limit',
       'Entries at which the kernel drops new connections: /proc/sys/net/netfilter/nf_conntrack_max.',
       conntrack?.limit,
+    ),
+    gauge(
+      'xen_answers',
+      '1 when Xen told how the DomUs are when it was asked last; absent where the host has no Xen.',
+      xenAnswers === null ? undefined : +xenAnswers,
     ),
     doctorFamily(doctor),
   ];

@@ -61,6 +61,13 @@ const JOURNAL: Readonly<Record<JournalKind, true>> = {
   remove: true,
   reload: true,
   repair: true,
+  domu: true,
+  stage: true,
+  staged: true,
+  'stage-fail': true,
+  unstage: true,
+  prune: true,
+  destroy: true,
   error: true,
 };
 

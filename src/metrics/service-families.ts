@@ -1,3 +1,4 @@
+import { DOMAIN_STATES } from '../model/records.ts';
 import { otherRole } from '../model/state.ts';
 import type { DomuMetrics, MetricsSnapshot, ServiceMetrics } from './snapshot.ts';
 import { NAME, labelText, labelsOnce } from './text-format.ts';
@@ -118,6 +119,21 @@ const DOMU: readonly {
     sample: ({ healthy }, labels) => (healthy === null ? [] : [{ labels, value: Number(healthy) }]),
   },
   {
+    name: 'domu_state',
+    type: 'gauge',
+    help: '1 for the state that Xen says the DomU is in (absent: it has no such domain), 0 for the others; no sample where the host has no Xen, or it does not answer.',
+    sample: stateSamples,
+  },
+  {
+    name: 'domu_domain_id',
+    type: 'gauge',
+    help: "Xen's number of the DomU's domain, another one after each start; absent where it has no domain.",
+    sample: ({ domain }, labels) =>
+      domain === null || domain.domid === null || domain.state === 'unknown'
+        ? []
+        : [{ labels, value: domain.domid }],
+  },
+  {
     name: 'packets_total',
     type: 'counter',
     help: 'Packets forwarded to (in) and from (out) the DomU, by the counters of an ipset.',
@@ -153,6 +169,14 @@ function liveSamples({ name, live }: ServiceMetrics): Sample[] {
   return [live, otherRole(live)].map((role) => ({
     labels: labelText({ service: name, role }),
     value: Number(role === live),
+  }));
+}
+
+function stateSamples({ domain }: DomuMetrics, labels: string): Sample[] {
+  if (domain === null || domain.state === 'unknown') return [];
+  return DOMAIN_STATES.map((state) => ({
+    labels: `${labels},state="${state}"`,
+    value: Number(state === domain.state),
   }));
 }
 

@@ -1,7 +1,7 @@
 import type { Finding } from '../doctor/finding.ts';
 import type { Traffic } from '../kernel/kernel.ts';
 import type { CpuReport } from '../meter/report.ts';
-import type { JournalKind } from '../model/records.ts';
+import type { DomainReport, JournalKind } from '../model/records.ts';
 import type { Role } from '../model/state.ts';
 
 /** What is rendered at a scrape: plain values of one moment. Points in time are milliseconds since the epoch. */
@@ -13,6 +13,8 @@ export interface MetricsSnapshot {
   readonly conntrack: { readonly entries: number; readonly limit: number } | null;
   /** What the host's last examination found; null before the first. */
   readonly doctor: readonly Finding[] | null;
+  /** Xen tells how the DomUs are; null where there is none. */
+  readonly xenAnswers: boolean | null;
   readonly services: readonly ServiceMetrics[];
   /** Null where nothing measures. */
   readonly cpu: CpuReport | null;
@@ -58,6 +60,8 @@ export interface DomuMetrics {
   readonly role: Role;
   /** Null where it is not known. */
   readonly healthy: boolean | null;
+  /** Null where there is no Xen. */
+  readonly domain: DomainReport | null;
   readonly flows: number;
   /** By the counters of sets; null where the kernel does not count. Towards the DomU. */
   readonly in: Traffic | null;

@@ -48,6 +48,13 @@ export type JournalKind =
   | 'remove'
   | 'reload'
   | 'repair'
+  | 'domu'
+  | 'stage'
+  | 'staged'
+  | 'stage-fail'
+  | 'unstage'
+  | 'prune'
+  | 'destroy'
   | 'error';
 
 export interface JournalRecord {
@@ -71,6 +78,22 @@ export interface HealthReport {
   readonly since: number | null;
 }
 
+/** `absent`: there is no domain of this name. */
+export const DOMAIN_STATES = ['running', 'paused', 'crashed', 'shutdown', 'absent'] as const;
+export type DomainState = (typeof DOMAIN_STATES)[number];
+
+/** What Xen says of a DomU. */
+export interface DomainReport {
+  /** The domain's name, by which it is found. */
+  readonly name: string;
+  /** `unknown`: Xen does not answer now. */
+  readonly state: DomainState | 'unknown';
+  /** Another one after each start; null where there is none. */
+  readonly domid: number | null;
+  /** When it became so, as far as anybody saw. */
+  readonly since: number | null;
+}
+
 /** TCP connections of a service that were opened before a flip, and stay on the DomU that is dark since. */
 export interface Drain {
   readonly flows: number;
@@ -85,6 +108,8 @@ export interface ServiceSnapshot {
   readonly source: 'file' | 'api';
   readonly activeSwitch: SwitchRecord | null;
   readonly health: Readonly<Record<Slot, HealthReport>>;
+  /** What Xen says of each; null where there is no Xen, or nobody has looked yet. */
+  readonly domains: Readonly<Record<Slot, DomainReport | null>>;
   readonly flows: Readonly<Record<Slot, number>>;
   /** null where nothing is left to drain. */
   readonly drain: Drain | null;

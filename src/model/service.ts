@@ -1,10 +1,13 @@
 import type { Address, Family, InterfaceAddress, Network } from './address.ts';
+import type { StageSettings } from './stage.ts';
 
 /** The rules of names: they become parts of chain names (28 characters) and set names (31). */
 export const SERVICE_NAME = /^[a-z][a-z0-9-]{0,15}$/;
 export const DOMU_NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/;
 /** IFNAMSIZ is 16 with its final zero (linux/if.h); the kernel refuses `/`, `:` and white space. */
 export const INTERFACE_NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,14}$/;
+/** Of one interface alone: the lowest bit of the first octet is not set, which would be a group's (IEEE 802). */
+export const MAC_ADDRESS = /^[0-9a-f][02468ace](:[0-9a-f]{2}){5}$/;
 
 export type Protocol = 'tcp' | 'udp';
 /** IP protocol numbers (RFC 9293, RFC 768). */
@@ -23,6 +26,10 @@ export interface Domu {
   /** The first of each family is where connections are directed to; all of them are kept dark. */
   readonly addresses: readonly Address[];
   readonly vifs: readonly string[];
+  /** Xen's name of the guest; absent: the DomU's own. */
+  readonly domain?: string;
+  /** MAC addresses that the guest's own configuration gives it, lower-case; absent: those that are given out here. */
+  readonly macs?: readonly string[];
 }
 
 export interface Bridge {
@@ -66,6 +73,8 @@ export interface Service {
   readonly health: HealthCheck;
   /** While a DomU is dark it opens no connections outwards but to these; null: it may do as it likes. */
   readonly quarantine: readonly Outlet[] | null;
+  /** How the dark DomU is made from the live one; null: it is not. Only the file says so: it names root's programs. */
+  readonly stage: StageSettings | null;
 }
 
 /** The address of a DomU that connections of this family are directed to. */

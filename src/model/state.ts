@@ -31,7 +31,7 @@ export interface ServiceState {
   readonly service: Service;
   /** Number of the service in the conntrack mark, 1 and up; never reused while flows may carry it. */
   readonly id: number;
-  /** Where each DomU of `service.domus` sits. */
+  /** Where each DomU of `service.domus` sits; with the vifs that it has now, where somebody knows them better. */
   readonly slots: Readonly<Record<Slot, Domu>>;
   readonly primary: Slot;
   readonly testing: Testing;
@@ -51,6 +51,11 @@ export interface DirectorState {
   /** Which part of the conntrack mark is ours, contiguous ones. */
   readonly markMask: number;
   readonly services: readonly ServiceState[];
+  /**
+   * Backends of Xen's vifs that its script is done with; any other is left to the script, for it is the guest's start that
+   * fails where somebody else was faster. Absent where there is no Xen.
+   */
+  readonly connected?: readonly string[];
 }
 
 export function liveRole(state: ServiceState): Role {

@@ -4,11 +4,11 @@ import type { BridgeState, LinkAddress } from '../model/kernel-state.ts';
 import type { DirectorState } from '../model/state.ts';
 
 export function planBridges({ services }: DirectorState): BridgeState[] {
-  return services.map(({ service }) => ({
+  return services.map(({ service, slots }) => ({
     name: service.bridge.name,
     ours: true,
     up: true,
-    members: service.domus.flatMap(({ vifs }) => vifs).sort(),
+    members: [slots.a, slots.b].flatMap(({ vifs }) => vifs).sort(),
   }));
 }
 

@@ -125,7 +125,7 @@ export class Reconciler {
     const { kernel } = this.#options;
     const wanted = this.#plan(state);
     const [read, links] = await Promise.all([kernel.observe(scopeOf(state, wanted)), kernel.links()]);
-    return { desired: existing(wanted, links), read };
+    return { desired: existing(wanted, links, state), read };
   }
 }
 
@@ -136,17 +136,39 @@ function scopeOf({ uplink }: DirectorState, wanted: KernelState): Scope {
 }
 
 /** A guest that is not running has no interface, and an uplink may come later: what does not exist is not asked for. */
-function existing(wanted: KernelState, links: readonly LinkInfo[]): KernelState {
+function existing(
+  wanted: KernelState,
+  links: readonly LinkInfo[],
+  { connected }: DirectorState,
+): KernelState {
   const names = new Set(links.map(({ name }) => name));
+  const free = new Set(links.flatMap((link) => (isTheScripts(link, connected) ? [] : [link.name])));
+  const placed = new Set(links.flatMap(({ name, master }) => (master === null ? [] : [name])));
   const bridges = new Set(wanted.bridges.map(({ name }) => name));
   return {
     ...wanted,
     bridges: wanted.bridges.map((bridge) => ({
       ...bridge,
-      members: bridge.members.filter((name) => names.has(name)),
+      members: [
+        ...bridge.members.filter((name) => free.has(name)),
+        ...bridge.members.map(standIn).filter((name) => placed.has(name)),
+      ],
     })),
     addresses: wanted.addresses.filter(({ link }) => names.has(link) || bridges.has(link)),
   };
+}
+
+/**
+ * What QEMU emulates beside a vif, for a guest of Xen that does not know its drivers yet (xl-network-configuration(5)).
+ * Xen does not say when its script is done with one, but the script puts it on some bridge.
+ */
+const standIn = (vif: string): string => `${vif}-emu`;
+
+/** What Xen gives all its interfaces in the host (linux, xen-netback/interface.c; vif-common.sh), and nobody else. */
+const XENS_MAC = 'fe:ff:ff:ff:ff:ff';
+
+function isTheScripts({ name, mac }: LinkInfo, connected: DirectorState['connected']): boolean {
+  return connected !== undefined && mac === XENS_MAC && !connected.includes(name);
 }
 
 function secondsSince(begun: bigint): number {

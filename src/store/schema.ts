@@ -75,4 +75,14 @@ export const STEPS: readonly string[] = [
   -- Since when each source has been a tester, of the file or leased: nobody else remembers who was forgotten.
   CREATE TABLE enrolments (service TEXT NOT NULL, source TEXT NOT NULL, since INTEGER NOT NULL, PRIMARY KEY (service, source)) STRICT, WITHOUT ROWID;
   `,
+  `
+  -- Copies that were made of live DomUs, and what there may be of them on the host. record: see model/stage.ts.
+  CREATE TABLE stages (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    id TEXT NOT NULL UNIQUE,
+    service TEXT NOT NULL,
+    state TEXT NOT NULL,
+    record TEXT NOT NULL
+  ) STRICT;
+  `,
 ];

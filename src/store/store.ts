@@ -1,6 +1,7 @@
 import type { Statement } from 'better-sqlite3';
 import { messageOf, Refusal } from '../lib/errors.ts';
 import type { JournalRecord, SwitchRecord } from '../model/records.ts';
+import type { StageRecord } from '../model/stage.ts';
 import type { Slot, Testing } from '../model/state.ts';
 import type { Db } from './open.ts';
 import { openDatabase } from './open.ts';
@@ -271,6 +272,51 @@ export class Store {
   #switches(where: string, ...values: unknown[]): SwitchRecord[] {
     return this.#all(`SELECT record FROM switches ${where}`, ...values).map(
       (row) => JSON.parse(String(row['record'])) as SwitchRecord,
+    );
+  }
+
+  saveStage(record: StageRecord): void {
+    this.#run(
+      `INSERT INTO stages (id, service, state, record) VALUES (?, ?, ?, ?)
+       ON CONFLICT (id) DO UPDATE SET state = excluded.state, record = excluded.record`,
+      record.id,
+      record.service,
+      record.state,
+      JSON.stringify(record),
+    );
+  }
+
+  /** Newest first; `before` is a stage's id. */
+  stages({
+    service,
+    limit = -1,
+    before,
+  }: {
+    service?: string | undefined;
+    limit?: number;
+    before?: string | undefined;
+  } = {}): StageRecord[] {
+    const conditions = [
+      ...(service === undefined ? [] : ['service = ?']),
+      ...(before === undefined ? [] : ['seq < (SELECT seq FROM stages WHERE id = ?)']),
+    ];
+    const where = conditions.length === 0 ? '' : `WHERE ${conditions.join(' AND ')}`;
+    const values = [service, before].filter((value) => value !== undefined);
+    const rows = this.#all(`SELECT record FROM stages ${where} ORDER BY seq DESC LIMIT ?`, ...values, limit);
+    return rows.map((row) => JSON.parse(String(row['record'])) as StageRecord);
+  }
+
+  stageById(id: string): StageRecord | null {
+    const [row] = this.#all('SELECT record FROM stages WHERE id = ?', id);
+    return row === undefined ? null : (JSON.parse(String(row['record'])) as StageRecord);
+  }
+
+  /** Those of which nothing is left on the host, and that began before this point in time. */
+  forgetStages(before: number): void {
+    this.#run(
+      `DELETE FROM stages WHERE state IN ('failed', 'gone') AND json_array_length(record, '$.made') = 0
+         AND json_extract(record, '$.startedAt') < ?`,
+      before,
     );
   }
 

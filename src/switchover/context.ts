@@ -12,6 +12,7 @@ import type { DirectorState } from '../model/state.ts';
 import type { Operation } from '../model/operation.ts';
 import type { Reconciler } from '../reconcile/reconciler.ts';
 import type { ServiceRow, Store } from '../store/store.ts';
+import type { GuestInterfaces, Guests } from '../xen/guests.ts';
 import type { Unfinished } from './confirm.ts';
 import type { Actor, DirectorEvents } from './director.ts';
 import type { Old } from './flows.ts';
@@ -42,6 +43,7 @@ export interface EngineEvents extends DirectorEvents {
 
 interface KnownState {
   readonly config: Config;
+  readonly interfaces: GuestInterfaces | null;
   /** Milliseconds since the epoch; `until` not included. */
   readonly from: number;
   readonly until: number;
@@ -54,6 +56,7 @@ export interface Context {
   readonly store: Store;
   readonly reconciler: Reconciler;
   readonly health: HealthMonitor;
+  readonly guests: Guests;
   readonly clock: Clock;
   readonly events: Events<EngineEvents>;
   readonly queue: SerialQueue;
@@ -65,6 +68,8 @@ export interface Context {
   readonly unfinished: Unfinished[];
   /** What the kernel has already and the disk would not take; the watch goes on trying. */
   readonly unsaved: (() => void)[];
+  /** Services of which a DomU is being made or taken away, with what is under way: nobody is switched meanwhile. */
+  readonly reserved: Map<string, string>;
   /** DomUs that a flip leaves, until their flows are ended. */
   leaving: readonly Old[];
   /** What stateOf() has made of entries, and for how long it holds. */
@@ -76,12 +81,16 @@ export interface Context {
 /** The same object as before while nothing has changed and nothing has come to its end. */
 export function stateOf(context: Context, entries: Entries = context.entries): DirectorState {
   const { clock, config, states } = context;
+  const { interfaces } = context.guests;
   const now = clock.now();
   const known = states.get(entries);
-  if (known?.config === config && now >= known.from && now < known.until) return known.state;
+  const holds = known?.config === config && known.interfaces === interfaces;
+  if (holds && now >= known.from && now < known.until) return known.state;
   const { uplink, markMask } = config;
-  const state = { uplink, markMask, services: [...entries.values()].map((entry) => toState(entry, now)) };
-  states.set(entries, { config, from: now, until: nextEnd(entries, now), state });
+  const services = [...entries.values()].map((entry) => toState(entry, now, interfaces));
+  const connected = interfaces === null ? {} : { connected: interfaces.connected };
+  const state = { uplink, markMask, services, ...connected };
+  states.set(entries, { config, interfaces, from: now, until: nextEnd(entries, now), state });
   return state;
 }
 
@@ -94,6 +103,13 @@ function nextEnd(entries: Entries, now: number): number {
     }
   }
   return next;
+}
+
+/** From now on it is looked after the DomUs of these services. */
+export function watchDomus({ entries, guests, health }: Context): void {
+  const services = [...entries.values()].map(({ service }) => service);
+  health.watch(services);
+  guests.watch(services);
 }
 
 /** The map with some of its entries replaced. */

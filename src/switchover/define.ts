@@ -6,7 +6,7 @@ import type { Service } from '../model/service.ts';
 import { change } from './change.ts';
 import { note } from './note.ts';
 import type { Context } from './context.ts';
-import { journal } from './context.ts';
+import { journal, watchDomus } from './context.ts';
 import type { Actor } from './director.ts';
 import { adoptSenders, end } from './flows.ts';
 import { filePrint, idAllocator } from './load.ts';
@@ -41,7 +41,7 @@ export async function define(
       ];
     },
   });
-  context.health.watch([...context.entries.values()].map((one) => one.service));
+  watchDomus(context);
   await settleFlows(context, old, entry);
   return old === undefined;
 }
@@ -158,7 +158,7 @@ export async function remove(context: Context, name: string, actor: Actor, ifMat
       ];
     },
   });
-  context.health.watch([...context.entries.values()].map((one) => one.service));
+  watchDomus(context);
   await forgetFlows(context, old);
 }
 

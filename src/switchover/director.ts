@@ -1,12 +1,14 @@
 import type { Address, Network } from '../model/address.ts';
 import type { Operation } from '../model/operation.ts';
 import type { JournalRecord, ServiceSnapshot, SwitchRecord } from '../model/records.ts';
+import type { StageRecord } from '../model/stage.ts';
 import type { Connections } from '../model/service.ts';
 import type { Role, Testing } from '../model/state.ts';
 import type { Greeting } from '../health/greet.ts';
 import type { Traffic } from '../kernel/kernel.ts';
 import type { Events } from '../lib/events.ts';
 
+import type { DomuRow } from './domus.ts';
 import type { SwitchPreview } from './preview.ts';
 import type { KernelRules } from './rules.ts';
 
@@ -108,6 +110,18 @@ export interface Director {
   ): Promise<ServiceSnapshot>;
   unenrol(name: string, source: Network, actor: Actor): Promise<ServiceSnapshot>;
   setTesting(name: string, testing: Testing, actor: Actor): Promise<ServiceSnapshot>;
+  /** Makes the dark DomU from the live one; it goes on by itself after the answer. */
+  stage(name: string, options: { wait: boolean }, actor: Actor): Promise<StageRecord>;
+  /** Takes it away again, also by itself. */
+  unstage(name: string, options: { purge: boolean }, actor: Actor): Promise<StageRecord>;
+  /** Newest first. */
+  stages(page: { limit: number; before?: string | undefined; service?: string | undefined }): StageRecord[];
+  stageById(id: string): StageRecord;
+  domus(): Promise<DomuRow[]>;
+  /** The last lines that it wrote to its console. */
+  domuConsole(domu: string, lines: number): Promise<string[]>;
+  /** Ends a dark DomU at once. */
+  destroyDomu(domu: string, actor: Actor): Promise<void>;
   whoami(source: Address | null): WhoamiRow[];
   plan(): Promise<PendingPlan>;
   /** Newest first; `before`: only older ones than this id. `after`: only newer ones, oldest first. */

@@ -12,18 +12,28 @@ import { inTurns } from '../lib/turn.ts';
 import type { Address, Network } from '../model/address.ts';
 import { encodeMark } from '../model/mark.ts';
 import type { KernelState } from '../model/kernel-state.ts';
-import type { Drain, JournalRecord, ServiceSnapshot, SwitchRecord } from '../model/records.ts';
+import type {
+  DomainReport,
+  Drain,
+  HealthReport,
+  JournalRecord,
+  ServiceSnapshot,
+  SwitchRecord,
+} from '../model/records.ts';
+import type { StageRecord } from '../model/stage.ts';
 import { domuOf } from '../model/state.ts';
 import type { Role, ServiceState, Slot, Testing } from '../model/state.ts';
 import type { Reconciler } from '../reconcile/reconciler.ts';
 import { renderRestore } from '../render/restore.ts';
+import type { StageHost } from '../stage/host.ts';
 import type { Store } from '../store/store.ts';
+import type { Guests } from '../xen/guests.ts';
 import { isAsLeft } from './as-left.ts';
 import { bequeath } from './bequeath.ts';
 import { applyEntries } from './change.ts';
 import { confirm } from './confirm.ts';
 import type { Context, EngineEvents } from './context.ts';
-import { journal, saveEntry, stateOf } from './context.ts';
+import { journal, saveEntry, stateOf, watchDomus } from './context.ts';
 import { nextDeadline, passDeadlines } from './deadlines.ts';
 import { define, remove } from './define.ts';
 import type {
@@ -36,10 +46,14 @@ import type {
   SwitchOrder,
   WhoamiRow,
 } from './director.ts';
+import type { DomuRow } from './domus.ts';
+import { destroyDomu, domuConsole, listDomus } from './domus.ts';
 import type { Counted } from './drain.ts';
 import { drainsOf } from './drain.ts';
 import { endTrial } from './end-trial.ts';
+import { healthOf } from './fitness.ts';
 import { endStrays, leaveOld, stillOld } from './flows.ts';
+import { followGuests } from './follow-guests.ts';
 import { hold, release } from './hold.ts';
 import { load } from './load.ts';
 import type { Loaded } from './load.ts';
@@ -48,16 +62,20 @@ import type { Left } from './recover.ts';
 import { preview } from './preview.ts';
 import type { SwitchPreview } from './preview.ts';
 import type { Entry } from './registry.ts';
-import { domuAt, toState } from './registry.ts';
+import { toState } from './registry.ts';
 import { reload } from './reload.ts';
 import { ANSWERS_MS, Retention } from './retention.ts';
 import { rulesAbout } from './rules.ts';
 import type { KernelRules } from './rules.ts';
+import { stage } from './stage.ts';
+import { StageKeeper } from './stage-keeper.ts';
+import type { Staging } from './staging.ts';
 import { mustFind, probeTargets, switchOver } from './switch-over.ts';
 import { teardown } from './teardown.ts';
 import { settleAllSenders } from './senders.ts';
 import { enrol, setTesting, unenrol } from './testers.ts';
 import { servicesTouched } from './touched.ts';
+import { unstage } from './unstage.ts';
 import { saveInTurn } from './unsaved.ts';
 import { Watch } from './watch.ts';
 import { whoami } from './whoami.ts';
@@ -68,7 +86,10 @@ export interface EngineParts {
   readonly store: Store;
   readonly reconciler: Reconciler;
   readonly health: HealthMonitor;
+  readonly guests: Guests;
   readonly clock: Clock;
+  /** What DomUs are made and taken away with. */
+  readonly stageHost: StageHost;
 }
 
 export interface Monitored {
@@ -79,6 +100,8 @@ export interface Monitored {
   /** The disk took what was last written. */
   readonly writable: boolean;
   readonly markMask: number;
+  /** Xen tells how the DomUs are; null where there is none. */
+  readonly xenAnswers: boolean | null;
 }
 
 /** How long a count of all flows is good for; one dump serves everybody who asks meanwhile. Milliseconds. */
@@ -87,6 +110,8 @@ const FLOWS_FRESH_MS = 500;
 const RULES_FRESH_MS = 1000;
 /** How long what the DomUs of a service said is told again: nobody knocks there more often for it. Milliseconds. */
 const GREETINGS_FRESH_MS = 3000;
+/** How long a start waits for Xen, which has more to do than usual when its host starts. Milliseconds. */
+const FIRST_LOOK_MS = 3000;
 /** So many ports of a DomU are listened to. */
 const MOST_GREETED = 3;
 
@@ -96,6 +121,8 @@ export class Engine implements Director {
   readonly #context: Context;
   readonly #watch: Watch;
   readonly #retention: Retention;
+  readonly #staging: Staging;
+  readonly #stageKeeper: StageKeeper;
   #cancelWake: () => void = () => undefined;
   #problem: { text: string; since: number } | null = null;
   #since: number;
@@ -105,7 +132,7 @@ export class Engine implements Director {
   #observed: { at: number; state: Promise<KernelState> } | null = null;
   readonly #greeted = new Map<string, { at: number; domus: Promise<DomuGreetings[]> }>();
 
-  constructor(parts: EngineParts) {
+  constructor({ stageHost, ...parts }: EngineParts) {
     this.events = new Events<EngineEvents>();
     this.#since = parts.clock.now();
     this.#context = {
@@ -116,12 +143,20 @@ export class Engine implements Director {
       unfinished: [],
       unsaved: [],
       leaving: [],
+      reserved: new Map(),
       states: new WeakMap(),
       down: false,
       wake: () => this.#schedule(),
     };
     this.#watch = new Watch(this.#context);
     this.#retention = new Retention(this.#context);
+    this.#staging = {
+      context: this.#context,
+      host: stageHost,
+      inTurn: (work) => this.#change(work),
+      runs: new Map(),
+    };
+    this.#stageKeeper = new StageKeeper(this.#staging);
     this.events.on('reconcile-failed', ({ error }) => this.#setProblem(messageOf(error)));
     this.events.on('reconciled', () => this.#setProblem(null));
     this.events.on('undisturbed', () => this.#setProblem(null));
@@ -131,15 +166,20 @@ export class Engine implements Director {
   async start(): Promise<void> {
     const context = this.#context;
     const loaded = this.#load();
+    // Whose vifs are whose is known before anything is put on a bridge.
+    context.guests.watch([...context.entries.values()].map(({ service }) => service));
+    await context.guests.lookWithin(FIRST_LOOK_MS);
     const asLeft = await isAsLeft(context);
     if (!asLeft) await this.#mustBeFit();
     this.#saveLoaded(loaded);
+    this.#stageKeeper.start();
     await context.queue.run(() => this.#takeOver(asLeft));
-    context.health.watch([...context.entries.values()].map(({ service }) => service));
+    watchDomus(context);
     context.health.onChange((service) => this.events.emit('service', service));
     this.#started = true;
     this.#schedule();
     this.#watch.start();
+    followGuests(context, () => this.#watch.lookAgain());
     this.#retention.start();
   }
 
@@ -206,7 +246,9 @@ export class Engine implements Director {
     this.#cancelWake();
     this.#watch.stop();
     this.#retention.stop();
+    await this.#stageKeeper.stop();
     this.#context.health.close();
+    this.#context.guests.close();
     await this.#context.queue.idle();
     if (this.#started)
       this.#context.store.write(() =>
@@ -254,7 +296,7 @@ export class Engine implements Director {
    * Whatever changes something waits for its turn, and does not start once everything was torn down. What has come to
    * its end meanwhile comes first: the kernel has ended it already.
    */
-  #change<T>(work: () => Promise<T>): Promise<T> {
+  #change<T>(work: () => T | Promise<T>): Promise<T> {
     const context = this.#context;
     return context.queue.run(async () => {
       this.#refuseDown();
@@ -282,7 +324,7 @@ export class Engine implements Director {
 
   /** What only monitoring asks for; points in time are milliseconds since the epoch. */
   monitored(): Monitored {
-    const { store, config } = this.#context;
+    const { store, config, guests } = this.#context;
     const drains = store
       .draining()
       .flatMap(({ draining, drainUntil }) =>
@@ -293,7 +335,18 @@ export class Engine implements Director {
       oldestEnrolments: store.oldestEnrolments(),
       writable: store.writable,
       markMask: config.markMask,
+      xenAnswers: guests.answers,
     };
+  }
+
+  /** As it was found last; of each DomU for itself, at once. */
+  health(service: string, domu: string): HealthReport {
+    return healthOf(this.#context, service, domu);
+  }
+
+  /** What Xen says of the DomU; null where there is no Xen, or nobody has looked yet. */
+  domain(service: string, domu: string): DomainReport | null {
+    return this.#context.guests.report(service, domu);
   }
 
   async service(name: string): Promise<ServiceSnapshot> {
@@ -324,21 +377,23 @@ export class Engine implements Director {
   }
 
   #snapshot(entry: Entry, flows: Counted, drains: ReadonlyMap<string, Drain>): ServiceSnapshot {
-    const { config, health, clock } = this.#context;
+    const { config, clock, guests } = this.#context;
+    const { name } = entry.service;
     const count = (slot: Slot): number =>
       (['tcp', 'udp'] as const).reduce(
         (sum, protocol) =>
           sum + (flows.get(encodeMark({ id: entry.id, slot, protocol }, config.markMask)) ?? 0),
         0,
       );
-    const report = (slot: Slot): ServiceSnapshot['health'][Slot] =>
-      health.report(entry.service.name, domuAt(entry, slot).name);
+    const report = (slot: Slot): HealthReport => this.health(name, entry.slots[slot]);
+    const domain = (slot: Slot): DomainReport | null => this.domain(name, entry.slots[slot]);
     return {
-      state: toState(entry, clock.now()),
+      state: toState(entry, clock.now(), guests.interfaces),
       generation: entry.generation,
       source: entry.source,
       activeSwitch: entry.trial,
       health: { a: report('a'), b: report('b') },
+      domains: { a: domain('a'), b: domain('b') },
       flows: { a: count('a'), b: count('b') },
       drain: drains.get(entry.service.name) ?? null,
     };
@@ -401,10 +456,12 @@ export class Engine implements Director {
   }
 
   async traffic(name: string): Promise<{ at: number; domus: DomuTraffic[] }> {
-    const { service } = mustFind(this.#context, name);
-    const { clock, kernel } = this.#context;
+    const entry = mustFind(this.#context, name);
+    const { clock, guests, kernel } = this.#context;
     const links = await kernel.linkTraffic();
-    const domus = service.domus.map(({ name: domu, vifs }): DomuTraffic => {
+    const { slots } = toState(entry, clock.now(), guests.interfaces);
+    const placed = entry.service.domus[0].name === slots.a.name ? [slots.a, slots.b] : [slots.b, slots.a];
+    const domus = placed.map(({ name: domu, vifs }): DomuTraffic => {
       const there = vifs.flatMap((vif) => links.get(vif) ?? []);
       if (there.length === 0) return { domu, carried: null };
       // What the host sends on a vif is what the DomU receives.
@@ -462,6 +519,36 @@ export class Engine implements Director {
   async setTesting(name: string, testing: Testing, actor: Actor): Promise<ServiceSnapshot> {
     await this.#change(() => setTesting(this.#context, name, testing, actor));
     return this.service(name);
+  }
+
+  stage(name: string, options: { wait: boolean }, actor: Actor): Promise<StageRecord> {
+    return stage(this.#staging, name, options, actor);
+  }
+
+  unstage(name: string, options: { purge: boolean }, actor: Actor): Promise<StageRecord> {
+    return unstage(this.#staging, name, options, actor);
+  }
+
+  stages(page: { limit: number; before?: string | undefined; service?: string | undefined }): StageRecord[] {
+    return this.#context.store.stages(page);
+  }
+
+  stageById(id: string): StageRecord {
+    const record = this.#context.store.stageById(id);
+    if (record === null) throw new Refusal('unknown', `there is no stage "${id}"`);
+    return record;
+  }
+
+  domus(): Promise<DomuRow[]> {
+    return listDomus(this.#staging);
+  }
+
+  domuConsole(domu: string, lines: number): Promise<string[]> {
+    return domuConsole(this.#staging, domu, lines);
+  }
+
+  destroyDomu(domu: string, actor: Actor): Promise<void> {
+    return destroyDomu(this.#staging, domu, actor);
   }
 
   whoami(source: Address | null): WhoamiRow[] {

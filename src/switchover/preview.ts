@@ -6,6 +6,7 @@ import { otherSlot } from '../model/state.ts';
 import type { Slot } from '../model/state.ts';
 import type { Context } from './context.ts';
 import type { SwitchOrder } from './director.ts';
+import { healthOf } from './fitness.ts';
 import type { Entry } from './registry.ts';
 import { domuAt } from './registry.ts';
 import { checkHold, checkTimes, mustFind, refuseUnswitchable, termsOf } from './switch-over.ts';
@@ -61,7 +62,7 @@ export async function preview(context: Context, order: SwitchOrder): Promise<Swi
         service: entry.service.name,
         from: domuAt(entry, from).name,
         target: domuAt(entry, to).name,
-        health: context.health.report(entry.service.name, domuAt(entry, to).name),
+        health: healthOf(context, entry.service.name, domuAt(entry, to).name),
         tcp: count(entry, from, 'tcp'),
         udp: count(entry, from, 'udp'),
         targetFlows: count(entry, to, 'tcp') + count(entry, to, 'udp'),
@@ -78,12 +79,12 @@ export async function preview(context: Context, order: SwitchOrder): Promise<Swi
 function refusalsOf(context: Context, order: SwitchOrder, entry: Entry): PreviewedRefusal[] {
   const { name } = entry.service;
   const target = domuAt(entry, otherSlot(entry.primary)).name;
-  const { status, reason } = context.health.report(name, target);
+  const { status, reason } = healthOf(context, name, target);
   const sick =
     status === 'unhealthy' && order.force !== true
       ? [{ service: name, text: `${target} is not healthy: ${reason ?? ''}`, forceable: true }]
       : [];
-  return [...refused(name, () => refuseUnswitchable(entry, order.to)), ...sick];
+  return [...refused(name, () => refuseUnswitchable(context, entry, order.to)), ...sick];
 }
 
 function refused(service: string | null, check: () => void): PreviewedRefusal[] {

@@ -4,6 +4,8 @@ import type { SwitchRecord } from '../model/records.ts';
 import type { Domu, Service } from '../model/service.ts';
 import { otherSlot } from '../model/state.ts';
 import type { ServiceState, Slot, Tester, Testing } from '../model/state.ts';
+import type { GuestInterfaces } from '../xen/guests.ts';
+import { guestKey } from '../xen/match.ts';
 
 /** A source that somebody enrolled for a time. */
 export interface LeasedTester {
@@ -52,13 +54,16 @@ function isOver({ confirmBy }: SwitchRecord, now: number): boolean {
   return confirmBy !== null && confirmBy <= now;
 }
 
-/** What the kernel should hold for an entry as of `now`: what has ended by then is left out. */
-export function toState(entry: Entry, now: number): ServiceState {
+/**
+ * What the kernel should hold for an entry as of `now`: what has ended by then is left out. `known`: interfaces, where
+ * they are known better than by the configuration.
+ */
+export function toState(entry: Entry, now: number, known: GuestInterfaces | null = null): ServiceState {
   const { service, id, primary, testing, trial, pinned } = entry;
   return {
     service,
     id,
-    slots: { a: domuAt(entry, 'a'), b: domuAt(entry, 'b') },
+    slots: { a: withVifs(entry, 'a', known), b: withVifs(entry, 'b', known) },
     primary,
     testing,
     testers: testersOf(entry, now),
@@ -66,6 +71,12 @@ export function toState(entry: Entry, now: number): ServiceState {
     heldUntil: entry.heldUntil !== null && entry.heldUntil > now ? entry.heldUntil : null,
     pinned,
   };
+}
+
+function withVifs(entry: Entry, slot: Slot, known: GuestInterfaces | null): Domu {
+  const domu = domuAt(entry, slot);
+  const vifs = known?.byDomu.get(guestKey(entry.service.name, domu.name));
+  return vifs === undefined ? domu : { ...domu, vifs };
 }
 
 export function domuAt({ service, slots }: Entry, slot: Slot): Domu {

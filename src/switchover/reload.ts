@@ -3,7 +3,7 @@ import { describeService, formatFaults, readConfig } from '../config/index.ts';
 import { Refusal } from '../lib/errors.ts';
 import { change } from './change.ts';
 import type { Context } from './context.ts';
-import { journal, publish } from './context.ts';
+import { journal, publish, watchDomus } from './context.ts';
 import { forgetFlows, settleFlows } from './define.ts';
 import type { Actor } from './director.ts';
 import { load } from './load.ts';
@@ -84,6 +84,7 @@ async function take(
     state: old.state,
     markMask: old.markMask,
     iptables: old.iptables,
+    xen: old.xen,
     cpu: old.cpu,
   };
   try {
@@ -107,14 +108,14 @@ async function take(
     context.config = old;
     throw error;
   }
-  context.health.watch([...context.entries.values()].map(({ service }) => service));
+  watchDomus(context);
   for (const entry of changed) await settleFlows(context, before.get(entry.service.name), entry);
   for (const entry of gone) await forgetFlows(context, entry);
 }
 
 /** What is only read at start. */
 function needsRestart(old: Config, config: Config): string[] {
-  return (['listen', 'state', 'markMask', 'iptables', 'cpu'] as const).filter(
+  return (['listen', 'state', 'markMask', 'iptables', 'xen', 'cpu'] as const).filter(
     (key) => JSON.stringify(old[key]) !== JSON.stringify(config[key]),
   );
 }

@@ -57,6 +57,7 @@ function forget({ store, clock, config }: Context): number {
     if (keep === null) return 0;
     // Whoever ends a trial wants to read how it began, however long ago that was.
     const open = [...store.trials(), ...store.draining()].map(({ requestedAt }) => requestedAt);
+    store.forgetStages(now - keep);
     return store.forgetHistory(Math.min(now - keep, ...open), STEP);
   });
 }

@@ -9,6 +9,7 @@ import { note } from './note.ts';
 import type { Context } from './context.ts';
 import { journal, publish, toRow, withEntries } from './context.ts';
 import type { Actor, SwitchOrder } from './director.ts';
+import { healthNow } from './fitness.ts';
 import { flip } from './flip.ts';
 import { leaveOld } from './flows.ts';
 import type { Entry } from './registry.ts';
@@ -81,11 +82,12 @@ async function moveEverybody(
 
 function orderedEntries(context: Context, { services, to }: SwitchOrder): Entry[] {
   const entries = [...new Set(services)].map((name) => mustFind(context, name));
-  for (const entry of entries) refuseUnswitchable(entry, to);
+  for (const entry of entries) refuseUnswitchable(context, entry, to);
   return entries;
 }
 
-export function refuseUnswitchable({ service, trial }: Entry, to: SwitchOrder['to']): void {
+export function refuseUnswitchable(context: Context, { service, trial }: Entry, to: SwitchOrder['to']): void {
+  refuseReserved(context, service.name);
   if (trial !== null) {
     throw new Refusal('conflict', `${service.name} is on trial (switch ${trial.id}); nothing was switched`, {
       hint: `end the trial first: "director confirm ${service.name}" or "director rollback ${service.name}"`,
@@ -103,6 +105,15 @@ export function mustFind(context: Context, name: string): Entry {
   if (entry === undefined)
     throw new Refusal('unknown', `there is no service "${name}"`, { hint: '"director status" lists them' });
   return entry;
+}
+
+/** While a DomU is made or taken away nobody can be directed to it. */
+export function refuseReserved({ reserved }: Context, service: string): void {
+  const why = reserved.get(service);
+  if (why === undefined) return;
+  throw new Refusal('conflict', `${service}: ${why}; nothing was done`, {
+    hint: '"director stage --list" tells how far it is',
+  });
 }
 
 /** Which DomU of each service was found fit to be switched to. */
@@ -131,7 +142,7 @@ async function probeTarget(
   failFast: boolean,
 ): Promise<{ service: string; domu: string; sick: string | null }> {
   const domu = domuAt(entry, otherSlot(entry.primary));
-  const { status, reason } = await context.health.probeNow(entry.service, domu);
+  const { status, reason } = await healthNow(context, entry.service, domu);
   const sick = `${domu.name} of ${entry.service.name} is not healthy: ${reason ?? ''}`;
   if (status === 'unhealthy' && failFast) refuseSick(context, sick);
   return { service: entry.service.name, domu: domu.name, sick: status === 'unhealthy' ? sick : null };

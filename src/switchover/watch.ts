@@ -62,6 +62,12 @@ export class Watch {
     this.#wait();
   }
 
+  /** What is wanted of links may have changed, whatever the kernel says. */
+  lookAgain(): void {
+    this.#seen = '';
+    this.#disturbed();
+  }
+
   #wait(): void {
     const wait = this.#isCalm() ? CALM_MS : this.#patience();
     this.#cancel = this.#context.clock.after(wait, () => void this.#glance());

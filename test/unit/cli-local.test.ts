@@ -130,7 +130,7 @@ What sysctl, ip and iptables set is gone after a reboot: write it into /etc/sysc
 
 describe('help', () => {
   const commands = (
-    'status watch journal whoami plan capacity switch confirm rollback hold release testers testing ' +
+    'status watch journal whoami plan capacity switch confirm rollback hold release testers testing stage unstage domu ' +
     'serve reload teardown check vif doctor lab completion'
   ).split(' ');
 
@@ -197,6 +197,11 @@ describe('completion', () => {
     [['cap'], ['capacity']],
     [['capacity', 'mail.json', '--re'], ['--reserve']],
     [['completion', 'f'], ['fish']],
+    [['domu', 'c'], ['console']],
+    [
+      ['domu', 'console', 'mail-'],
+      ['mail-a', 'mail-b'],
+    ],
     [['status', '--js'], ['--json']],
     [['nonsense', ''], []],
   ])('%j', async (words, candidates) => {

@@ -45,6 +45,7 @@ const definition = fc
     domus: fc.uniqueArray(hostByte, { minLength: 2, maxLength: 2 }),
     names: fc.uniqueArray(name, { minLength: 2, maxLength: 2 }),
     vifs: fc.array(fc.boolean(), { minLength: 2, maxLength: 2 }),
+    xen: fc.array(fc.boolean(), { minLength: 2, maxLength: 2 }),
     announce: fc.boolean(),
     ports,
     testers: sources,
@@ -59,7 +60,7 @@ const definition = fc
     ),
     check: fc.constantFrom('tcp', 'off'),
   })
-  .map(({ six, service, domus, names, vifs, check, ...rest }) => ({
+  .map(({ six, service, domus, names, vifs, xen, check, ...rest }) => ({
     ...rest,
     addresses: [`192.0.2.${service}`, ...(six ? [`2001:DB8:0:0::${service}`] : [])],
     bridge: { name: 'br0', gateway: ['10.50.0.1/24', ...(six ? ['fd00:0050::1/64'] : [])] },
@@ -67,6 +68,7 @@ const definition = fc
       name: names[i],
       addresses: [`10.50.0.${host}`, ...(six ? [`fd00:50:0::${host}`] : [])],
       vifs: vifs[i] === true ? [`vif${i}.0`] : [],
+      ...(xen[i] === true ? { domain: `guest${i}`, macs: [`00:16:3E:00:00:0${i}`] } : {}),
     })),
     health: { check, every: '10s', timeout: '500ms' },
   }));

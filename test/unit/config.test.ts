@@ -71,6 +71,7 @@ describe('a configuration that is right', () => {
       state: '/var/lib/dom0-director',
       uplink: 'eth0',
       iptables: 'auto',
+      xen: 'auto',
       markMask: 0xffff0000,
       cpu: { meter: 'auto', interval: 1000 },
       tokens: [],
@@ -123,6 +124,7 @@ describe('a configuration that is right', () => {
         cutover: { connections: 'drain', drainFor: 300_000, confirmWithin: 600_000 },
         quarantine: null,
         health: { check: 'tcp', every: 5_000, timeout: 1_000 },
+        stage: null,
       },
     ]);
   });
@@ -141,6 +143,7 @@ describe('a configuration that is right', () => {
       state: '/var/lib/dom0-director',
       uplink: null,
       iptables: 'auto',
+      xen: 'auto',
       journalKeep: 400 * 86_400_000,
       markMask: 0xffff0000,
       cpu: { meter: 'auto', interval: 1000 },

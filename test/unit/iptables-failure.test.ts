@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { binaryOf } from '../../src/kernel/iptables/binaries.ts';
 import { restoreCutShort, restoreFailure, toolFailure } from '../../src/kernel/iptables/failure.ts';
-import { run } from '../../src/kernel/run.ts';
+import { run } from '../../src/lib/run.ts';
 import { KernelError } from '../../src/lib/errors.ts';
 
 const TEXT =

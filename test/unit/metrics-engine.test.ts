@@ -15,10 +15,10 @@ let metrics: Metrics;
 
 /** As the daemon does it, before the engine starts. */
 function follow(): void {
-  const { engine, kernel, clock, health } = bench;
+  const { engine, kernel, clock } = bench;
   metrics = new Metrics({
     version: '1',
-    snapshot: snapshotter({ engine, kernel, clock, health, meter: () => null, doctor: () => null }),
+    snapshot: snapshotter({ engine, kernel, clock, meter: () => null, doctor: () => null }),
   });
   followEngine(metrics, engine, clock);
 }

@@ -23,6 +23,7 @@ const service = (name: string, change: Partial<ServiceMetrics> = {}): ServiceMet
       domu: `${name}-a`,
       role: 'primary',
       healthy: true,
+      domain: null,
       flows: 12,
       in: { packets: 5, bytes: 500 },
       out: { packets: 4, bytes: 4000 },
@@ -34,6 +35,7 @@ const service = (name: string, change: Partial<ServiceMetrics> = {}): ServiceMet
       domu: `${name}-b`,
       role: 'secondary',
       healthy: null,
+      domain: null,
       flows: 0,
       in: null,
       out: null,
@@ -46,10 +48,11 @@ const service = (name: string, change: Partial<ServiceMetrics> = {}): ServiceMet
 });
 
 const metricsOf = (snapshot: Partial<MetricsSnapshot>) => {
-  const whole = {
+  const whole: MetricsSnapshot = {
     ready: true,
     writable: true,
     conntrack: null,
+    xenAnswers: null,
     doctor: null,
     services: [],
     cpu: null,
@@ -107,6 +110,28 @@ test('what the doctor found is counted by check and grade, with zeros where ther
     'dom0_director_doctor_findings{check="mtu",grade="fault"} 0',
   ]);
   expect((await lines(metricsOf({}))).filter((line) => line.includes('doctor'))).toEqual([]);
+});
+
+test("each of Xen's states is 1 or 0 of a DomU, and nothing is said where Xen says nothing", async () => {
+  const [a, b] = service('mail').domus;
+  const crashed = { name: 'mail-a', state: 'crashed', domid: 7, since: null } as const;
+  const silent = { name: 'mail-b', state: 'unknown', domid: 8, since: null } as const;
+  const domus = [
+    { ...a!, domain: crashed },
+    { ...b!, domain: silent },
+  ];
+  const text = await lines(metricsOf({ xenAnswers: false, services: [service('mail', { domus })] }));
+  const labels = 'service="mail",role="primary",domu="mail-a"';
+  expect(text.filter((line) => line.includes('domu_state') || line.includes('domain_id'))).toEqual([
+    `dom0_director_domu_state{${labels},state="running"} 0`,
+    `dom0_director_domu_state{${labels},state="paused"} 0`,
+    `dom0_director_domu_state{${labels},state="crashed"} 1`,
+    `dom0_director_domu_state{${labels},state="shutdown"} 0`,
+    `dom0_director_domu_state{${labels},state="absent"} 0`,
+    `dom0_director_domu_domain_id{${labels}} 7`,
+  ]);
+  expect(text).toContain('dom0_director_xen_answers 0');
+  expect((await lines(metricsOf({}))).join()).not.toContain('xen_answers');
 });
 
 test('a trial shows its deadline in seconds, and one without a deadline shows none', async () => {

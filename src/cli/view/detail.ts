@@ -65,7 +65,16 @@ function seatLines(label: string, seat: Seat, look: Look): string[] {
   return [
     `  ${dim(label.padEnd(LABEL))}${mark} ${name} (${seat.role}), ${seat.health}, ${count(seat.flows, 'flow')}`,
     ...wrap(`${' '.repeat(LABEL + 4)}${seat.addresses.join(', ')}`, look, LABEL + 4),
+    ...(seat.domain === null
+      ? []
+      : wrap(`${' '.repeat(LABEL + 4)}${domainText(seat.domain)}`, look, LABEL + 4)),
   ];
+}
+
+/** `domain mail-a (7), running`. */
+function domainText({ name, domid, state }: NonNullable<Seat['domain']>): string {
+  if (state === 'absent') return `domain ${name}: Xen has none`;
+  return `domain ${name}${domid === null ? '' : ` (${domid})`}, ${state === 'unknown' ? 'Xen does not answer' : state}`;
 }
 
 function testerLines(view: ServiceView, look: Look, now: number): string[] {

@@ -34,7 +34,7 @@ function entryLines(entry: JournalEntry, look: Look, now: number, width: number)
 
 function paintKind(kind: string, look: Look): (text: string) => string {
   const { red, yellow, green } = look.colors;
-  if (kind === 'error' || kind === 'fail') return red;
-  if (kind === 'switch' || kind === 'rollback' || kind === 'expire' || kind === 'repair') return yellow;
+  if (kind === 'error' || kind === 'fail' || kind === 'stage-fail') return red;
+  if (['switch', 'rollback', 'expire', 'repair', 'domu'].includes(kind)) return yellow;
   return kind === 'confirm' ? green : String;
 }

@@ -39,8 +39,8 @@ export class FakeHost {
     return this.#generation;
   }
 
-  addLink(name: string): void {
-    this.state = createLink(this.#state, name, { kind: 'other', ours: false, up: true });
+  addLink(name: string, more: { readonly mac?: string } = {}): void {
+    this.state = createLink(this.#state, name, { kind: 'other', ours: false, up: true, ...more });
   }
 
   /** With its addresses; what was on it, if it was a bridge, is on none then. */

@@ -1,6 +1,6 @@
 import { KernelError } from '../../lib/errors.ts';
 import type { Family } from '../../model/address.ts';
-import { run } from '../run.ts';
+import { run } from '../../lib/run.ts';
 import { binaryOf } from './binaries.ts';
 import type { Tool, Variant } from './binaries.ts';
 import { INSTALL_HINT, restoreCutShort, restoreFailure, toolFailure } from './failure.ts';

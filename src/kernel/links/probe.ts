@@ -1,7 +1,7 @@
 import { KernelError } from '../../lib/errors.ts';
 import { inTurns } from '../../lib/turn.ts';
 import type { Address } from '../../model/address.ts';
-import { run } from '../run.ts';
+import { run } from '../../lib/run.ts';
 import { claimOf, probeFrame } from './frames.ts';
 import type { Claim } from './frames.ts';
 

@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { KernelError } from '../../lib/errors.ts';
-import { toolEnvironment } from '../run.ts';
+import { toolEnvironment } from '../../lib/run.ts';
 
 /**
  * Node has no packet sockets, and perl-base is on every Debian. Arguments: the interface's index; standard input: a

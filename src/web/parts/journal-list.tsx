@@ -14,6 +14,8 @@ const SIGN: Readonly<Record<string, IconName>> = {
   fail: 'bad',
   error: 'bad',
   repair: 'drift',
+  staged: 'good',
+  'stage-fail': 'bad',
   hold: 'hold',
   release: 'hold',
   testing: 'tester',

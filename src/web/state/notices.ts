@@ -17,8 +17,8 @@ const MOST = 4;
 const SHOWN_FOR = 15_000;
 let next = 1;
 
-const QUIET: ReadonlySet<string> = new Set(['start', 'stop', 'drained', 'tester-expire']);
-const BAD: ReadonlySet<string> = new Set(['fail', 'error', 'expire']);
+const QUIET: ReadonlySet<string> = new Set(['start', 'stop', 'drained', 'tester-expire', 'prune']);
+const BAD: ReadonlySet<string> = new Set(['fail', 'error', 'expire', 'stage-fail']);
 
 /** Tells what somebody did, by their name. */
 export function notify({ kind, by, text }: JournalEntry): void {

@@ -161,7 +161,15 @@ export async function cli(argv: readonly string[], options: RunOptions = {}): Pr
 }
 
 export function domu(name: string, more: Partial<DomuView> = {}): DomuView {
-  return { domu: name, addresses: [], health: 'healthy', healthReason: null, flows: 0, ...more };
+  return {
+    domu: name,
+    addresses: [],
+    health: 'healthy',
+    healthReason: null,
+    flows: 0,
+    domain: null,
+    ...more,
+  };
 }
 
 export const trial: SwitchView = {

@@ -4,7 +4,9 @@ import { formatSource, parseNetwork } from '../../../src/model/address.ts';
 import type { Address, Network } from '../../../src/model/address.ts';
 import type { JournalRecord, ServiceSnapshot, SwitchRecord } from '../../../src/model/records.ts';
 import type { Service } from '../../../src/model/service.ts';
+import type { StageRecord } from '../../../src/model/stage.ts';
 import type { ServiceState, Testing } from '../../../src/model/state.ts';
+import type { DomuRow } from '../../../src/switchover/domus.ts';
 import type {
   Actor,
   Director,
@@ -64,6 +66,7 @@ export function mailService(name = 'mail'): Service {
     admins: [],
     cutover: { connections: 'drain', drainFor: null, confirmWithin: 600_000 },
     quarantine: null,
+    stage: null,
     health: { check: 'tcp', every: 5000, timeout: 1000 },
   };
 }
@@ -89,8 +92,31 @@ export function snapshotOf(service: Service): ServiceSnapshot {
       a: { status: 'healthy', reason: null, since: NOW },
       b: { status: 'degraded', reason: '10.50.0.3:25: connection refused', since: NOW },
     },
+    domains: { a: null, b: null },
     flows: { a: 12, b: 3 },
     drain: null,
+  };
+}
+
+export function stageOf(changes: Partial<StageRecord> = {}): StageRecord {
+  return {
+    id: 'st-1',
+    service: 'mail',
+    domu: 'mail-b',
+    from: 'mail-a',
+    state: 'staging',
+    by: 'socket',
+    reason: null,
+    startedAt: NOW,
+    endedAt: null,
+    doing: 'it begins',
+    volumes: [],
+    made: [],
+    error: null,
+    hint: null,
+    left: [],
+    notes: [],
+    ...changes,
   };
 }
 
@@ -102,6 +128,9 @@ export class DirectorDouble implements Director {
   readonly table = new Map<string, ServiceSnapshot>();
   readonly switchLog: SwitchRecord[] = [];
   readonly journalLog: JournalRecord[] = [];
+  readonly stageLog: StageRecord[] = [];
+  domuRows: DomuRow[] = [];
+  console = ['login:'];
   ready: Readiness = { ready: true, problems: [], since: NOW };
   pending: PendingPlan = { operations: [], services: [], restore: { ipv4: '', ipv6: '' } };
   fail: Error | null = null;
@@ -145,6 +174,27 @@ export class DirectorDouble implements Director {
     this.events.emit('journal', record);
     return record;
   }
+
+  stage = async (name: string, options: { wait: boolean }, actor: Actor): Promise<StageRecord> => {
+    this.#known(name);
+    await this.#change('stage', name, options, actor);
+    return stageOf({ service: name });
+  };
+  unstage = async (name: string, options: { purge: boolean }, actor: Actor): Promise<StageRecord> => {
+    await this.#change('unstage', name, options, actor);
+    return stageOf({ service: name, state: 'unstaging' });
+  };
+  stages = ({ limit, service }: { limit: number; service?: string | undefined }): StageRecord[] =>
+    this.stageLog.filter((one) => service === undefined || one.service === service).slice(0, limit);
+  stageById = (id: string): StageRecord => {
+    const found = this.stageLog.find((one) => one.id === id);
+    if (found === undefined) throw new Refusal('unknown', `there is no stage "${id}"`);
+    return found;
+  };
+  domus = (): Promise<DomuRow[]> => Promise.resolve(this.domuRows);
+  domuConsole = (_domu: string, lines: number): Promise<string[]> =>
+    Promise.resolve(this.console.slice(-lines));
+  destroyDomu = (domu: string, actor: Actor): Promise<void> => this.#change('destroyDomu', domu, actor);
 
   services = (): Promise<ServiceSnapshot[]> => Promise.resolve([...this.table.values()]);
   service = (name: string): Promise<ServiceSnapshot> =>

@@ -17,9 +17,14 @@ import { Spelling } from '../../../src/reconcile/spelling.ts';
 import { JUMPS } from '../../../src/render/layout.ts';
 import { Store } from '../../../src/store/store.ts';
 import { Engine } from '../../../src/switchover/engine.ts';
+import { Guests } from '../../../src/xen/guests.ts';
+import type { Hypervisor } from '../../../src/xen/hypervisor.ts';
+import { NoHypervisor } from '../../../src/xen/none.ts';
 import { HandClock } from '../../contract/hand-clock.ts';
+import type { StageHost } from '../../../src/stage/host.ts';
 import { send } from '../../property/support/packet.ts';
 import { frames } from '../../support.ts';
+import { noStaging } from './stage-host.ts';
 
 export const ACTOR = { by: 'somebody', reason: 'a test' };
 const FRAMES = frames();
@@ -126,6 +131,28 @@ function mortalStore(store: Store, life: Life): Store {
   });
 }
 
+/** What a dead director still tries with guests has no effect. */
+function mortalHost(host: StageHost, life: Life): StageHost {
+  const mortal = <Part extends object>(part: Part): Part =>
+    new Proxy(part, {
+      get(_, name) {
+        const member: unknown = Reflect.get(part, name, part);
+        if (typeof member !== 'function') return member;
+        return (...args: unknown[]): unknown =>
+          life.dead ? never() : (member as (...all: unknown[]) => unknown).apply(part, args);
+      },
+    });
+  const { hypervisor, volumes, filesystems, files, programs, clock } = host;
+  return {
+    hypervisor: mortal(hypervisor),
+    volumes: mortal(volumes),
+    filesystems: mortal(filesystems),
+    files: mortal(files),
+    programs: mortal(programs),
+    clock,
+  };
+}
+
 function mortalClock(clock: Clock, life: Life): Clock {
   const wake = (callback: () => void): void => {
     if (life.dead) return;
@@ -138,6 +165,10 @@ function mortalClock(clock: Clock, life: Life): Clock {
 export interface BenchOptions {
   readonly services?: Record<string, object>;
   readonly mark?: { readonly mask: number };
+  /** Outlives every director; none: no guests can be made. */
+  readonly stageHost?: (clock: Clock) => StageHost;
+  /** By default there is none. */
+  readonly hypervisor?: Hypervisor;
 }
 
 function freshKernel(clock: Clock): FakeKernel {
@@ -155,6 +186,8 @@ export class Bench {
   readonly sick = new Set<string>();
   engine!: Engine;
   health!: HealthMonitor;
+  readonly stageHost: StageHost;
+  guests!: Guests;
   store!: Store;
   #life: Life = { dead: true, effects: [], faults: () => undefined, wakes: 0 };
   #options: BenchOptions;
@@ -162,6 +195,7 @@ export class Bench {
   private constructor(options: BenchOptions) {
     this.#options = options;
     this.kernel = freshKernel(this.clock);
+    this.stageHost = (options.stageHost ?? noStaging)(this.clock);
   }
 
   static async open(options: BenchOptions = {}): Promise<Bench> {
@@ -233,12 +267,16 @@ export class Bench {
     const connect = ({ host }: { host: string }): Promise<string | null> =>
       Promise.resolve(this.sick.has(host) ? 'connection refused' : null);
     this.health = new HealthMonitor({ clock, connect });
+    const hypervisor = this.#options.hypervisor ?? new NoHypervisor('there is none here');
+    this.guests = new Guests({ hypervisor, clock });
     this.engine = new Engine({
       config: await this.#read(),
       kernel,
       store,
       clock,
       health: this.health,
+      stageHost: mortalHost({ ...this.stageHost, clock }, life),
+      guests: this.guests,
       reconciler: new Reconciler({
         kernel,
         frames: FRAMES,

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { KernelError } from '../lib/errors.ts';
+import { KernelError } from './errors.ts';
 
 export interface RunOptions {
   readonly stdin?: string;
