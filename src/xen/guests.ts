@@ -2,6 +2,7 @@ import type { Clock } from '../lib/clock.ts';
 import { messageOf } from '../lib/errors.ts';
 import type { DomainReport } from '../model/records.ts';
 import type { Service } from '../model/service.ts';
+import { Gathered } from './gathered.ts';
 import type { Domain, Hypervisor, Presence } from './hypervisor.ts';
 import { domainName, guestKey, matchGuests } from './match.ts';
 import type { Guest } from './match.ts';
@@ -81,11 +82,14 @@ export class Guests {
   #cancel: () => void = () => undefined;
   #turning = false;
   #disturbances = 0;
+  /** Looks for themselves: a look at everything may take long, while guests are built. */
+  readonly #vifs: Gathered;
   #closed = false;
 
   constructor({ hypervisor, clock }: { hypervisor: Hypervisor; clock: Clock }) {
     this.#hypervisor = hypervisor;
     this.#clock = clock;
+    this.#vifs = new Gathered(clock, GATHER_MS, () => this.#lookAtVifs());
   }
 
   get presence(): Presence {
@@ -136,6 +140,7 @@ export class Guests {
   close(): void {
     this.#closed = true;
     this.#cancel();
+    this.#vifs.close();
     this.#hypervisor.close();
   }
 
@@ -187,6 +192,7 @@ export class Guests {
   #disturbed(): void {
     this.#busyUntil = this.#clock.now() + BUSY_FOR_MS;
     this.#disturbances++;
+    this.#vifs.tell();
     if (!this.#turning) this.#wait(GATHER_MS);
   }
 
@@ -199,7 +205,6 @@ export class Guests {
   async #turn(): Promise<void> {
     this.#turning = true;
     const before = this.#disturbances;
-    await this.#lookAtVifs();
     await this.look();
     this.#turning = false;
     // What was told meanwhile may have come too late for that look.

@@ -34,7 +34,9 @@ export class Xl implements Hypervisor {
   }
 
   async domains(): Promise<Domain[]> {
-    const [list, vifs] = await Promise.all([xl(['list'], LOOK_MS), this.#vifs()]);
+    const list = await xl(['list'], LOOK_MS);
+    // What is quickly had comes last, so that it is no older than what was told by vifs() meanwhile.
+    const vifs = await this.#vifs();
     return parseXlList(list.stdout)
       .map((domain) => ({ ...domain, vifs: vifs.get(domain.domid) ?? [] }))
       .toSorted((a, b) => a.domid - b.domid);

@@ -146,9 +146,11 @@ test('a vif is known before it is known how its guest is, which takes longer', a
   const { xen, clock, guests, vifs } = await watched();
   xen.domains = () => new Promise(() => undefined);
   await xen.destroy('mail-b');
+  await clock.turn(200);
+  // It is being looked, and for long.
   xen.start(guest('mail-b'));
   await clock.turn(200);
-  expect(vifs).toEqual([['vif3.0']]);
+  expect(vifs).toEqual([[], ['vif3.0']]);
   expect(guests.report('mail', 'mail-b')).toMatchObject({ domid: 2 });
 });
 
