@@ -7,7 +7,7 @@ const withoutBenches = BENCHES.every((name) => process.env[name] === undefined) 
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
-    exclude: [...configDefaults.exclude, ...withoutBenches],
+    exclude: [...configDefaults.exclude, 'test/xen/**', ...withoutBenches],
     testTimeout: 30_000,
     hookTimeout: 60_000,
     // Namespaces, rules and sets are one kernel's: files that use it take turns.

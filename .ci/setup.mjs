@@ -1,6 +1,7 @@
 // Installs what a fresh machine lacks: packages by apt-get, dependencies by npm ci; then builds. Plain JavaScript, since
 // it runs before anything is installed. `--for test` also gets what only the tests need, `--for deb` what builds a
-// Debian package.
+// Debian package; `--rig` also builds what the scenarios on a real Xen boot: where that cannot be, it says why, and
+// those scenarios will fail.
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -70,6 +71,10 @@ if (stale('dist/main.js', ['src', '.ci/bundle.mjs', 'tsconfig.json', 'tsconfig.b
 if (stale('dist/native/meter', NATIVE)) run(process.execPath, ['.ci/native.mjs']);
 if (stale('dist/web/index.html', ['src/web', 'src/lib', 'vite.config.ts', 'package-lock.json']))
   run(process.execPath, ['node_modules/vite/bin/vite.js', 'build', '--logLevel', 'warn']);
+if (process.argv.includes('--rig'))
+  spawnSync(process.execPath, [join(root, 'test/xen/rig/build.mjs')], {
+    stdio: ['ignore', 'inherit', 'inherit'],
+  });
 
 function installPackages(tools) {
   const missing = Object.entries(tools).filter(([tool]) => !isThere(tool));

@@ -1,6 +1,7 @@
 // Runs the static checks, then all tests in network and mount namespaces of their own, with an empty /run: whatever a
 // test does, this host's own rules, links and sets are out of its reach. Ends with the line "N passed, N failed".
 // `--faults`: the crash suite alone, with a thousand kills; `node .ci/figures.mjs` then puts its figures into README.md.
+// `--xen`: the scenarios on a real Xen alone, in an emulated machine. Without a choice they come last.
 // `--bench`: what routing costs alone, seven rounds of each work.
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
@@ -8,11 +9,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
+const XEN = ['--config', 'test/xen/vitest.config.ts'];
+const CHOICES = { '--faults': askForFaults, '--bench': askForBenches, '--xen': () => XEN };
 const root = fileURLToPath(new URL('..', import.meta.url));
 const inside = process.argv[2] === '--inside';
-const rest = process.argv
-  .slice(inside ? 3 : 2)
-  .flatMap((arg) => (arg === '--faults' ? askForFaults() : arg === '--bench' ? askForBenches() : [arg]));
+const rest = process.argv.slice(inside ? 3 : 2).flatMap((arg) => CHOICES[arg]?.() ?? [arg]);
 const unpacked = ['prometheus/bin', 'firewalld/bin', 'firewalld/sbin'].map((path) =>
   join(root, '.cache', path),
 );
@@ -53,6 +54,16 @@ function runTests(args) {
   ]) {
     if (run(argv[0], argv.slice(1)) !== 0) return 1;
   }
+  const suites = args.length === 0 ? [[], XEN] : [args];
+  const told = suites.map(runSuite);
+  const sum = (name) => told.reduce((all, counts) => all + counts[name], 0);
+  const skipped = sum('skipped') > 0 ? `, ${sum('skipped')} skipped` : '';
+  console.log(`${sum('passed')} passed, ${sum('failed')} failed${skipped}`);
+  return sum('failed') === 0 ? 0 : 1;
+}
+
+/** One run of vitest's; one that ended without a report has failed. */
+function runSuite(args) {
   const directory = mkdtempSync(join(tmpdir(), 'director-tests-'));
   const report = join(directory, 'report.json');
   try {
@@ -69,13 +80,10 @@ function runTests(args) {
     );
     // A file that could not even be loaded has failed, though none of its tests has.
     const failed = numFailedTests > 0 ? numFailedTests : status === 0 ? 0 : Math.max(numFailedTestSuites, 1);
-    console.log(
-      `${numPassedTests} passed, ${failed} failed${numPendingTests > 0 ? `, ${numPendingTests} skipped` : ''}`,
-    );
-    return failed === 0 && status === 0 ? 0 : 1;
+    return { passed: numPassedTests, failed, skipped: numPendingTests };
   } catch (error) {
     console.error(`the tests ended without a report: ${error.message}`);
-    return 1;
+    return { passed: 0, failed: 1, skipped: 0 };
   } finally {
     rmSync(directory, { recursive: true, force: true });
   }

@@ -1,0 +1,69 @@
+import { describe, expect, it } from 'vitest';
+import { BRIEF } from './support/directed.ts';
+import type { Directed } from './support/directed.ts';
+import { onFreshDom0 } from './support/scenario.ts';
+import { booted } from './support/guests.ts';
+import { guestConfig, LDAP, MAIL } from './support/topology.ts';
+
+const PEEPED = '/var/log/rig-peeper.log';
+/** Somebody from outside who tries a dark DomU from the moment on at which there is an uplink. */
+const PEEPER = `[Unit]
+After=rig-network.service
+Requires=rig-network.service
+Before=dom0-director.service xendomains.service
+
+[Service]
+ExecStart=ip netns exec customer sh -c 'while :; do rig-ask ${MAIL.domus[0].ipv4} ${BRIEF} tcp 1; sleep 0.1; done'
+StandardOutput=append:${PEEPED}
+
+[Install]
+WantedBy=multi-user.target
+`;
+
+/** The rules and sets that direct, as they read; what the kernel counts is left out. */
+async function directing(dom0: Directed): Promise<string[]> {
+  const rules = await Promise.all(['iptables-save', 'ip6tables-save'].map((save) => dom0.must([save])));
+  const sets = await dom0.must(['ipset', 'save']);
+  const lines = [...rules, sets].flatMap((text) => text.split('\n'));
+  return lines
+    .filter((line) => / (DIR|dir)-/.test(line) && !line.startsWith(':'))
+    .map((line) => line.replace(/ (timeout|packets|bytes) \d+/g, ''))
+    .toSorted();
+}
+
+describe("the Dom0's own reboot", () => {
+  it(
+    'leaves roles, a trial, testers and rules as they were, and a dark DomU dark at every moment',
+    onFreshDom0(async ({ dom0, reboots }) => {
+      await dom0.order('switch', 'mail', '--to', 'secondary');
+      await dom0.order('confirm', 'mail');
+      await dom0.order('testers', 'mail', 'add', '198.51.100.20', '--for', '8h');
+      const { id } = await dom0.switch(['ldap'], { confirmWithin: '6h' });
+      const before = { rules: await directing(dom0), mail: await dom0.service('mail') };
+      await dom0.write('/etc/systemd/system/rig-peeper.service', PEEPER);
+      await dom0.must(['systemctl', 'enable', 'rig-peeper']);
+      for (const { name } of [...MAIL.domus, LDAP.domus[1]])
+        await dom0.must(['ln', '-s', guestConfig(name), `/etc/xen/auto/${name}`]);
+      await dom0.must(['sync']);
+      await dom0.must(['systemctl', 'reboot']);
+
+      const again = await reboots();
+      await booted(again);
+      await again.health('mail', 'mail-a', 'healthy');
+      await again.health('mail', 'mail-b', 'healthy');
+      await again.health('ldap', 'ldap-b', 'healthy');
+      expect(await again.ask('customer', MAIL.ipv4, BRIEF)).toMatchObject({ domu: 'mail-b' });
+      expect(await again.ask('customer', LDAP.ipv6, BRIEF)).toMatchObject({ domu: 'ldap-b' });
+      expect(await again.service('ldap')).toMatchObject({ phase: 'trial', switch: { id, state: 'trial' } });
+      const { primary, testers } = await again.service('mail');
+      expect({ primary: primary.domu, testers }).toEqual({
+        primary: 'mail-b',
+        testers: before.mail.testers,
+      });
+      expect(await directing(again)).toEqual(before.rules);
+      const attempts = (await again.read(PEEPED)).trim().split('\n');
+      expect(attempts.length).toBeGreaterThan(5);
+      expect(attempts.filter((line) => line.includes(' '))).toEqual([]);
+    }),
+  );
+});

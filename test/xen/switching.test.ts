@@ -1,0 +1,34 @@
+import { describe, expect, it } from 'vitest';
+import { onFreshDom0 } from './support/scenario.ts';
+import { LDAP, MAIL } from './support/topology.ts';
+
+describe('two services of real DomUs', () => {
+  it(
+    'are switched and rolled back while clients connect, and none of them fails',
+    onFreshDom0(async ({ dom0 }) => {
+      const loads = await Promise.all([
+        dom0.load('customer', MAIL.ipv4),
+        dom0.load('customer', LDAP.ipv6),
+        dom0.load('tester', MAIL.ipv4),
+      ]);
+      const goOn = (): Promise<unknown> => Promise.all(loads.map((load) => load.goesOn()));
+      await goOn();
+      await dom0.order('switch', 'mail', 'ldap', '--to', 'secondary', '--reason', 'mail 2.0');
+      await goOn();
+      await dom0.order('rollback', 'mail');
+      await goOn();
+      const [customers, directory, testers] = await Promise.all(loads.map((load) => load.stop()));
+      const thereAndBack = (name: string) => [`${name}-a`, `${name}-b`, `${name}-a`];
+      for (const [summary, name] of [
+        [customers!, 'mail'],
+        [directory!, 'ldap'],
+      ] as const) {
+        expect(summary.failures).toEqual({});
+        for (const worker of summary.workers)
+          expect(worker.map(({ domu }) => domu)).toEqual(thereAndBack(name));
+      }
+      expect(testers).toMatchObject({ failures: {} });
+      expect(Object.keys(testers!.byDomu)).toEqual(['mail-b']);
+    }),
+  );
+});
