@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process';
+import type { ExecFileException } from 'node:child_process';
 import { Refusal } from '../lib/errors.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { CpuBaseline } from './report.ts';
@@ -28,7 +29,11 @@ function runHelper(helper: string, signal: AbortSignal): Promise<{ stdout: strin
   return new Promise((resolve) => {
     const options = { timeout: PATIENCE, killSignal: 'SIGKILL', env: {}, signal } as const;
     execFile(helper, ['baseline'], options, (error, stdout) =>
-      resolve({ stdout, problem: error === null ? null : error.message }),
+      resolve({ stdout, problem: error === null ? null : reasonOf(error) }),
     );
   });
 }
+
+/** A program that was killed has said nothing of why. */
+const reasonOf = (error: ExecFileException): string =>
+  error.killed === true ? `it was not done within ${PATIENCE / 1000} s` : error.message;

@@ -3,8 +3,11 @@ import { PROC } from './host.ts';
 import type { MeteredVif } from './options.ts';
 import type { CpuReport } from './report.ts';
 
-/** xen-netback's threads, one or two a queue: `vif1.0-q0-guest-rx`, `vif1.0-q0-dealloc`; short names are cut off. */
-const THREAD = /^(vif\d+\.\d+)-q\d+-/;
+/**
+ * xen-netback's threads, two a queue: `vif1.0-q0-guest-rx`, `vif1.0-q0-dealloc`, with whatever name the vif has when the
+ * guest connects (drivers/net/xen-netback/xenbus.c, connect). Before Linux 5.17 all but 15 characters are cut off.
+ */
+const THREAD = /^(.+)-q\d+(?:-|$)/;
 /** linux/sched.h: anybody may call a process so, but only the kernel has threads of its own. */
 const PF_KTHREAD = 0x0020_0000;
 /** Threads come with a domain, seldom; looking for them costs a look at every process. */

@@ -348,6 +348,17 @@ describe('/proc', () => {
     expect(netback.next(two)[0]).toEqual({ domu: 'mail-a', service: 'mail', seconds: 2 });
   });
 
+  test("netback's threads are found by whatever name the vif has, cut off or not", () => {
+    const netback = new Netback(proc);
+    const named = [vif('mail-a', 'primary', 'vif-mail-a'), vif('mail-b', 'secondary', 'vif-backup-b')];
+    netback.next(named);
+    thread(10, 'vif-mail-a-q0-guest-rx', 5e9);
+    thread(11, 'vif-mail-a-q1-d', 1e9);
+    thread(12, 'vif-backup-b-q0', 2e9);
+    const again = new Netback(proc);
+    expect(again.next(named).map(({ domu }) => domu)).toEqual(['mail-a', 'mail-b']);
+  });
+
   test("a process that only calls itself so is nobody's thread", () => {
     thread(10, 'vif1.0-q0-guest-rx', 5e9, 0x40_0000);
     thread(11, 'vif1.0', 5e9);
