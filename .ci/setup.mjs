@@ -2,7 +2,8 @@
 // it runs before anything is installed. `--for test` also gets what only the tests need, `--for deb` what builds a
 // Debian package; `--rig` also builds what the scenarios on a real Xen boot: where that cannot be, it says why, and
 // those scenarios will fail.
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -62,6 +63,7 @@ installPackages({
   ...(forPackage || (process.getuid() === 0 && stale('dist/native/meter', NATIVE)) ? NATIVE_TOOLS : {}),
 });
 if (forTests) for (const [tool, names] of Object.entries(UNPACKED)) unpack(tool, names);
+const rig = process.argv.includes('--rig') ? buildRig() : null;
 if (stale('node_modules/.package-lock.json', ['package-lock.json']))
   run('npm', ['ci', '--no-fund', '--no-audit', '--loglevel=error']);
 if (stale('dist/main.js', ['src', '.ci/bundle.mjs', 'tsconfig.json', 'tsconfig.build.json'])) {
@@ -71,10 +73,15 @@ if (stale('dist/main.js', ['src', '.ci/bundle.mjs', 'tsconfig.json', 'tsconfig.b
 if (stale('dist/native/meter', NATIVE)) run(process.execPath, ['.ci/native.mjs']);
 if (stale('dist/web/index.html', ['src/web', 'src/lib', 'vite.config.ts', 'package-lock.json']))
   run(process.execPath, ['node_modules/vite/bin/vite.js', 'build', '--logLevel', 'warn']);
-if (process.argv.includes('--rig'))
-  spawnSync(process.execPath, [join(root, 'test/xen/rig/build.mjs')], {
+await rig;
+
+/** Beside all else, for it takes a minute or two. */
+function buildRig() {
+  const child = spawn(process.execPath, [join(root, 'test/xen/rig/build.mjs')], {
     stdio: ['ignore', 'inherit', 'inherit'],
   });
+  return once(child, 'exit');
+}
 
 function installPackages(tools) {
   const missing = Object.entries(tools).filter(([tool]) => !isThere(tool));
