@@ -4,13 +4,13 @@ import { KernelError } from './errors.ts';
 import { run } from './run.ts';
 import type { Ran, RunOptions } from './run.ts';
 
-/** systemd's own socket; only root may use it. */
-const SYSTEMD = '/run/systemd/private';
+/** What systemd-run waits for a service by; systemd's own socket does not tell of its end. */
+const BUS = '/run/dbus/system_bus_socket';
 
 /**
  * Runs a tool as systemd would run a service of its own, where the director is one: with all of root's rights, of which
- * the director itself has but a few; and whatever it leaves running is no part of the director to systemd. Elsewhere it
- * is run as any other. Answers and fails as `run` does.
+ * the director itself has but a few; and whatever it leaves running is no part of the director to systemd. Elsewhere, and
+ * without D-Bus, it is run as any other. Answers and fails as `run` does.
  */
 export async function runOutside(
   command: string,
@@ -18,7 +18,7 @@ export async function runOutside(
   options: RunOptions = {},
 ): Promise<Ran> {
   // INVOCATION_ID: systemd.exec(5), of each service.
-  if (process.env['INVOCATION_ID'] === undefined || !existsSync(SYSTEMD)) return run(command, argv, options);
+  if (process.env['INVOCATION_ID'] === undefined || !existsSync(BUS)) return run(command, argv, options);
   const unit = `dom0-director-${randomBytes(6).toString('hex')}.service`;
   const ran = await run('systemd-run', [...asService(unit), '--', command, ...argv], options).catch(
     async (error: unknown) => {
