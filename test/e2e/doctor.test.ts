@@ -15,8 +15,9 @@ interface Report {
   readonly findings: readonly { check: string; grade: string; what: string; command: string | null }[];
 }
 
-/** Not in /tmp, which is no place for a store. */
-const CACHE = fileURLToPath(new URL('../../.cache', import.meta.url));
+/** Not in /tmp, which is no place for a store; the project itself may be there. */
+const NEARBY = fileURLToPath(new URL('../../.cache', import.meta.url));
+const CACHE = /^\/(var\/)?tmp\//.test(NEARBY) ? '/var/lib' : NEARBY;
 /** What is judged as this machine is, whatever world is in it; neither is ever a fault. */
 const OWN = ['clock', 'meter'];
 

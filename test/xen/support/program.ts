@@ -1,4 +1,4 @@
-import { cp, mkdtemp, readFile, rm, truncate, writeFile } from 'node:fs/promises';
+import { chmod, cp, mkdtemp, readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { must } from '../../../src/lab/run.ts';
@@ -19,6 +19,8 @@ export async function programDrive(image: string): Promise<void> {
   try {
     for (const part of ['dist', 'rules', 'package.json', ...(await packages())])
       await cp(join(PROJECT, part), join(tree, part), { recursive: true });
+    // npm makes it so where it installs the project.
+    await chmod(join(tree, 'dist/main.js'), 0o755);
     await emptyDrive(image);
     await must(['mke2fs', '-q', '-F', '-t', 'ext4', '-O', '^has_journal', '-d', tree, image]);
   } finally {
