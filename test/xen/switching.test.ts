@@ -1,4 +1,5 @@
-import { describe, expect, it } from 'vitest';
+import { describe, it } from 'vitest';
+import { expectUnharmed } from './support/directed.ts';
 import { onFreshDom0 } from './support/scenario.ts';
 import { LDAP, MAIL } from './support/topology.ts';
 
@@ -18,17 +19,9 @@ describe('two services of real DomUs', () => {
       await dom0.order('rollback', 'mail');
       await goOn();
       const [customers, directory, testers] = await Promise.all(loads.map((load) => load.stop()));
-      const thereAndBack = (name: string) => [`${name}-a`, `${name}-b`, `${name}-a`];
-      for (const [summary, name] of [
-        [customers!, 'mail'],
-        [directory!, 'ldap'],
-      ] as const) {
-        expect(summary.failures).toEqual({});
-        for (const worker of summary.workers)
-          expect(worker.map(({ domu }) => domu)).toEqual(thereAndBack(name));
-      }
-      expect(testers).toMatchObject({ failures: {} });
-      expect(Object.keys(testers!.byDomu)).toEqual(['mail-b']);
+      expectUnharmed(customers!, 'mail-a', 'mail-b', 'mail-a');
+      expectUnharmed(directory!, 'ldap-a', 'ldap-b', 'ldap-a');
+      expectUnharmed(testers!, 'mail-b');
     }),
   );
 });

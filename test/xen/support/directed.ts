@@ -1,12 +1,15 @@
+import { expect } from 'vitest';
 import type { JournalEntry, ServiceView, SwitchRequest, SwitchView } from '../../../src/api/contract.ts';
+import { callApi } from '../../../src/lab/api.ts';
 import { parseGreeting } from '../../../src/lab/ask.ts';
 import type { Said } from '../../../src/lab/ask.ts';
-import type { LoadRun } from '../../../src/lab/client.ts';
-import type { LoadSummary } from '../../../src/lab/load.ts';
+import { run } from '../../../src/lab/run.ts';
+import type { RunResult } from '../../../src/lab/run.ts';
 import type { ClientName } from '../../../src/lab/topology.ts';
 import { Dom0 } from './dom0.ts';
-import type { CommandResult } from './dom0.ts';
-import { CONFIG_FILE, directorConfig, SERVICES, SOCKET } from './topology.ts';
+import { relay } from './relay.ts';
+import { PROJECT } from './rig.ts';
+import { CONFIG_FILE, directorConfig, SERVICES } from './topology.ts';
 
 export type Whence = ClientName | 'dom0' | 'outside';
 
@@ -15,6 +18,7 @@ export interface Asked extends Partial<Said> {
   readonly error: string | null;
 }
 
+const DIRECTOR = [process.execPath, `${PROJECT}dist/main.js`];
 const UNIT = `[Unit]
 Description=Dom0 Director, from the project's build
 RequiresMountsFor=/opt/dom0-director
@@ -35,11 +39,13 @@ WantedBy=multi-user.target
 const HEALTHY_S = 180;
 /** A TCP port of both services whose servers say who they are and close. */
 export const BRIEF = 8000;
-const CLIENT = '/opt/dom0-director/dist/lab/client.js';
+/** An emulated director takes its time, the more so beside others. */
+const ANSWER_MS = 60_000;
 
 /** A Dom0 of the rig with the director at work in it. */
 export class Directed extends Dom0 {
   #programs = 0;
+  #relay: Promise<string> | undefined;
 
   /** Puts the build there as a service of systemd's, and starts it; resolves when it is ready. */
   async install(): Promise<void> {
@@ -48,23 +54,24 @@ export class Directed extends Dom0 {
     await this.must(['systemctl', 'enable', '--now', 'dom0-director'], { timeout: HEALTHY_S });
   }
 
-  /** The command line. */
-  director(...args: readonly string[]): Promise<CommandResult> {
-    return this.run(['env', 'NO_COLOR=1', 'director', ...args]);
+  /** The command line; it runs on this host, where it is not emulated, and reaches the director over its socket. */
+  async director(...args: readonly string[]): Promise<RunResult> {
+    const env = { ...process.env, DIRECTOR_SOCKET: await this.#socket(), NO_COLOR: '1' };
+    return run([...DIRECTOR, ...args], { env, timeout: ANSWER_MS });
   }
 
   /** A command of the command line that has to succeed; answers what it printed. */
-  order(...args: readonly string[]): Promise<string> {
-    return this.must(['env', 'NO_COLOR=1', 'director', ...args]);
+  async order(...args: readonly string[]): Promise<string> {
+    const { code, stdout, stderr } = await this.director(...args);
+    if (code === 0) return stdout;
+    throw new Error(`"director ${args.join(' ')}" ended with ${code}: ${stderr}${stdout}`);
   }
 
-  /** The API, over its socket; throws on anything but a success. */
-  async api(method: string, path: string, body?: unknown): Promise<unknown> {
-    const sent =
-      body === undefined ? [] : ['-H', 'content-type: application/json', '-d', JSON.stringify(body)];
-    const curl = ['curl', '-sS', '--fail-with-body', '--unix-socket', SOCKET, '-X', method, ...sent];
-    const said = await this.must([...curl, `http://director${path}`]);
-    return said === '' ? null : (JSON.parse(said) as unknown);
+  /** The API; throws on anything but a success. */
+  async api(method: string, path: string, sent?: unknown): Promise<unknown> {
+    const { status, body } = await callApi(await this.#socket(), method, path, sent, ANSWER_MS);
+    if (status < 300) return body;
+    throw new Error(`${method} ${path}: ${status} ${JSON.stringify(body)}`);
   }
 
   service(name: string): Promise<ServiceView> {
@@ -83,12 +90,20 @@ export class Directed extends Dom0 {
     return this.api('POST', '/v1/switches', { services, to: 'secondary', ...order }) as Promise<SwitchView>;
   }
 
-  /** Resolves when the director finds a DomU in this health; without one, when it finds all of them healthy. */
+  /** Resolves when the director has begun to measure, and is done with what it measures once. */
+  async measures(): Promise<void> {
+    await this.until('costs are measured', async () => (await this.api('GET', '/v1/cpu')) !== null);
+    const measuring = ['pgrep', '--full', 'native/meter baseline'];
+    await this.until('a plain bridge was measured', async () => (await this.run(measuring)).code !== 0);
+  }
+
+  /** Resolves when the director finds all DomUs healthy. */
   async healthy(): Promise<void> {
     for (const { name, domus } of SERVICES)
       for (const domu of domus) await this.health(name, domu.name, 'healthy');
   }
 
+  /** Resolves when the director finds a DomU in this health. */
   async health(service: string, domu: string, wanted: string): Promise<void> {
     await this.until(
       `${domu} is ${wanted}`,
@@ -108,18 +123,11 @@ export class Directed extends Dom0 {
     return code === 0 ? { ...parseGreeting(said), error: null } : { error: said };
   }
 
-  /** A client that connects back to back; it has been answered when this resolves. */
+  /** A client that connects again and again; it has done so when this resolves. */
   async load(from: Whence, host: string): Promise<RigLoad> {
     const load = new RigLoad(this, `load-${++this.#programs}`);
-    await load.start(from, { host, port: BRIEF, workers: 2, pause: 50 });
+    await load.start(from, host);
     return load;
-  }
-
-  /** Somebody from outside who tries the address of a DomU itself, again and again. */
-  async peep(host: string): Promise<Peeper> {
-    const peeper = new Peeper(this, `peeper-${++this.#programs}`);
-    await peeper.start('customer', host);
-    return peeper;
   }
 
   /** Starts a program that goes on by itself, and is stopped as a service of systemd's is. */
@@ -139,6 +147,13 @@ export class Directed extends Dom0 {
     return (await this.must(['xl', 'list', domu])).trim().split(/\s+/).at(-2) ?? '';
   }
 
+  /** A unix socket of this host that leads to the director's. */
+  #socket(): Promise<string> {
+    const port = this.machine.ports.director;
+    this.#relay ??= relay(`${this.machine.console}.${port}`, port);
+    return this.#relay;
+  }
+
   /** What is plugged into a bridge. */
   async portsOf(bridge: string): Promise<string[]> {
     const links = JSON.parse(await this.must(['ip', '-j', 'link', 'show', 'master', bridge])) as Link[];
@@ -148,6 +163,26 @@ export class Directed extends Dom0 {
 
 interface Link {
   readonly ifname: string;
+}
+
+/** As rig-load tells it. */
+export interface LoadSeen {
+  readonly connections: number;
+  readonly by: Readonly<Record<string, number>>;
+  readonly failures: Readonly<Record<string, number>>;
+  /** Who answered, in this order. */
+  readonly reached: readonly string[];
+}
+
+/** Somebody has tried again and again, and nobody has answered. */
+export function expectUnanswered({ by, failures }: LoadSeen): void {
+  expect(by).toEqual({});
+  expect(Object.values(failures).reduce((all, count) => all + count, 0)).toBeGreaterThan(2);
+}
+
+/** Nobody of these failed, and these answered, in this order. */
+export function expectUnharmed({ failures, reached }: LoadSeen, ...expected: readonly string[]): void {
+  expect({ failures, reached }).toEqual({ failures: {}, reached: expected });
 }
 
 /** Load from a process in the Dom0; what it has seen is in a file there. */
@@ -160,8 +195,8 @@ export class RigLoad {
     this.#unit = unit;
   }
 
-  async start(from: Whence, options: LoadRun): Promise<void> {
-    const client = ['/usr/local/bin/node', CLIENT, 'load', JSON.stringify({ eachSecond: true, ...options })];
+  async start(from: Whence, host: string): Promise<void> {
+    const client = ['rig-load', host, `${BRIEF}`];
     await this.#dom0.start(this.#unit, inNamespace(from, client), this.#file);
     await this.#dom0.until(
       `${this.#unit} is answered`,
@@ -170,10 +205,10 @@ export class RigLoad {
   }
 
   /** As of its last second; null before. */
-  async sofar(): Promise<LoadSummary | null> {
+  async sofar(): Promise<LoadSeen | null> {
     const lines = (await this.#dom0.read(this.#file)).split('\n').slice(0, -1);
     const last = lines.at(-1);
-    return last === undefined ? null : (JSON.parse(last) as LoadSummary);
+    return last === undefined ? null : (JSON.parse(last) as LoadSeen);
   }
 
   /** Resolves when `count` more connections have been made from now on. */
@@ -185,55 +220,17 @@ export class RigLoad {
 
   /** Resolves when this DomU has answered some more connections from now on. */
   async reach(domu: string, count = 5): Promise<void> {
-    const by = async (): Promise<number> => (await this.sofar())?.byDomu[domu] ?? 0;
+    const by = async (): Promise<number> => (await this.sofar())?.by[domu] ?? 0;
     const began = await by();
     await this.#dom0.until(`${this.#unit} reaches ${domu}`, async () => (await by()) >= began + count);
   }
 
   /** Lets it end its last connections, and sums up. */
-  async stop(): Promise<LoadSummary> {
+  async stop(): Promise<LoadSeen> {
     await this.#dom0.must(['systemctl', 'stop', this.#unit]);
     const summary = await this.sofar();
     if (summary === null) throw new Error(`${this.#unit} has not summed up`);
     return summary;
-  }
-
-  get #file(): string {
-    return `/run/${this.#unit}.log`;
-  }
-}
-
-/** Tries once a second at most; each attempt leaves a line. */
-export class Peeper {
-  readonly #dom0: Directed;
-  readonly #unit: string;
-
-  constructor(dom0: Directed, unit: string) {
-    this.#dom0 = dom0;
-    this.#unit = unit;
-  }
-
-  async start(from: Whence, host: string): Promise<void> {
-    const again = `while :; do rig-ask ${host} ${BRIEF} tcp 1; sleep 0.1; done`;
-    await this.#dom0.start(this.#unit, inNamespace(from, ['sh', '-c', again]), this.#file);
-    await this.#goesOn();
-  }
-
-  /** Who has answered it, until it has tried twice more. */
-  async seen(): Promise<string[]> {
-    await this.#goesOn();
-    return [...new Set((await this.#attempts()).filter((line) => line.includes(' ')))];
-  }
-
-  async #goesOn(): Promise<void> {
-    const began = (await this.#attempts()).length;
-    const isSo = async (): Promise<boolean> => (await this.#attempts()).length >= began + 2;
-    await this.#dom0.until(`${this.#unit} tries again`, isSo);
-  }
-
-  async #attempts(): Promise<string[]> {
-    const { stdout } = await this.#dom0.run(['cat', this.#file]);
-    return stdout.split('\n').slice(0, -1);
   }
 
   get #file(): string {

@@ -59,14 +59,14 @@ export class Dom0 {
       if (so === true) return;
       if (this.machine.over) throw new Error(`${await this.machine.ended}; it was waited for: ${what}`);
       if (Date.now() > deadline) throw new Error(`not so after ${timeout} s: ${what}`, { cause: last });
-      await sleep(200);
+      await sleep(500);
     }
   }
 
   #tell(order: string, timeout: number): Promise<string> {
     return new Promise((resolve, reject) => {
       let said = '';
-      const socket = connect({ host: '127.0.0.1', port: this.machine.port, timeout });
+      const socket = connect({ host: '127.0.0.1', port: this.machine.ports.commands, timeout });
       socket.setEncoding('utf8').on('data', (text: string) => (said += text));
       socket.on('error', reject);
       socket.on('timeout', () => socket.destroy(new Error(`the Dom0 has not answered within ${timeout} ms`)));

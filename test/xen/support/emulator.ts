@@ -12,6 +12,12 @@ export interface Parts {
   readonly directory: string;
 }
 
+/** On this host's loopback. */
+export interface Ports {
+  readonly commands: number;
+  readonly director: number;
+}
+
 const MEMORY_MB = 2048;
 const DOM0_MB = 1024;
 /** One: two of them wait for each other, and an emulator is no faster for it. */
@@ -23,9 +29,11 @@ const XEN = [
   ...['loglvl=info', 'guest_loglvl=info', 'noreboot'],
 ].join(' ');
 const LINUX = 'console=hvc0 quiet loglevel=4 mitigations=off nokaslr net.ifnames=0 systemd.show_status=false';
-const AGENT = '10.0.2.15:9000';
+/** Where the agent listens in the Dom0: for commands, and as a way to the director's socket (rig-agent). */
+const COMMANDS = '10.0.2.15:9000';
+const DIRECTOR = '10.0.2.15:9001';
 /** Emulated throughout: Xen needs more of a virtual machine's CPU than most hosts let through. */
-export function qemuArgv({ rig, disk, program, directory }: Parts, port: number): string[] {
+export function qemuArgv({ rig, disk, program, directory }: Parts, ports: Ports): string[] {
   return [
     ...['qemu-system-x86_64', '-name', 'dom0-rig', '-machine', 'pc,usb=off'],
     ...['-accel', 'tcg,thread=multi,tb-size=512', '-cpu', 'qemu64,+npt'],
@@ -38,7 +46,10 @@ export function qemuArgv({ rig, disk, program, directory }: Parts, port: number)
     ...['-qmp', `unix:${join(directory, 'monitor')},server=on,wait=off`],
     ...['-drive', `file=${disk},format=qcow2,if=virtio,cache=unsafe`],
     ...['-drive', `file=${program},format=raw,if=virtio,readonly=on`],
-    ...['-netdev', `user,id=mgmt,ipv6=off,restrict=on,hostfwd=tcp:127.0.0.1:${port}-${AGENT}`],
+    ...['-netdev', `user,id=mgmt,ipv6=off,restrict=on,${forwarded(ports)}`],
     ...['-device', 'virtio-net-pci,netdev=mgmt,romfile='],
   ];
 }
+
+const forwarded = ({ commands, director }: Ports): string =>
+  `hostfwd=tcp:127.0.0.1:${commands}-${COMMANDS},hostfwd=tcp:127.0.0.1:${director}-${DIRECTOR}`;

@@ -9,7 +9,7 @@ import { pipeline } from 'node:stream/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { must } from '../../../src/lab/run.ts';
 import { qemuArgv } from './emulator.ts';
-import type { Parts } from './emulator.ts';
+import type { Parts, Ports } from './emulator.ts';
 import { Qmp } from './qmp.ts';
 
 /** A machine that was stopped: what is on its disk, and what was in its memory at that moment. */
@@ -24,8 +24,7 @@ const SAVED_WITHIN = 120_000;
 
 /** An emulated machine with Xen on it. It ends when its Dom0 halts or reboots, and with this process. */
 export class Machine {
-  /** Where its Dom0's agent is reached on this host's loopback. */
-  readonly port: number;
+  readonly ports: Ports;
   readonly console: string;
   /** With what QEMU ended, and what it wrote. */
   readonly ended: Promise<string>;
@@ -33,8 +32,8 @@ export class Machine {
   readonly #monitor: string;
   #over = false;
 
-  private constructor(child: ChildProcess, { directory }: Parts, port: number) {
-    this.port = port;
+  private constructor(child: ChildProcess, { directory }: Parts, ports: Ports) {
+    this.ports = ports;
     this.console = join(directory, 'console.log');
     this.#child = child;
     this.#monitor = join(directory, 'monitor');
@@ -48,16 +47,16 @@ export class Machine {
 
   /** Boots it; or, with the memory of a snapshot, lets it go on: `disk` must then be one over the snapshot's. */
   static async start(parts: Parts, memory?: string): Promise<Machine> {
-    const port = await freePort();
+    const ports = { commands: await freePort(), director: await freePort() };
     await appendFile(join(parts.directory, 'console.log'), '');
     const incoming = memory === undefined ? [] : ['-incoming', `fd:${MEMORY_FROM}`];
     const log = openSync(join(parts.directory, 'qemu.log'), 'a');
     const source = openSync(memory ?? '/dev/null', 'r');
     try {
-      const child = spawn('setpriv', ['--pdeathsig', 'KILL', ...qemuArgv(parts, port), ...incoming], {
+      const child = spawn('setpriv', ['--pdeathsig', 'KILL', ...qemuArgv(parts, ports), ...incoming], {
         stdio: ['ignore', log, log, source],
       });
-      const machine = new Machine(child, parts, port);
+      const machine = new Machine(child, parts, ports);
       if (memory !== undefined) await machine.#goOn();
       return machine;
     } finally {

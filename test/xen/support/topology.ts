@@ -33,7 +33,7 @@ export function dom0Files(): Readonly<Record<string, { readonly text: string; re
 export function directorConfig(): string {
   const text = configText(SERVICES, {
     directory: '/var/lib/dom0-director',
-    top: { listen: { socket: SOCKET }, state: '/var/lib/dom0-director' },
+    top: { listen: { socket: SOCKET }, state: '/var/lib/dom0-director', cpu: { interval: '5s' } },
     service: { health: { every: '2s', timeout: '2s' } },
   });
   const config = parse(text) as { services: Record<string, { domus: { name: string; vifs?: string[] }[] }> };
