@@ -84,13 +84,14 @@ export class Fingerprint {
     if (this.#closed) return null;
     const key = sysctls.join();
     if (this.#sentry?.sysctls !== key) {
-      this.#sentry?.sentry.close();
+      const before = this.#sentry?.sentry;
       const sentry = new Sentry(questions(sysctls), (looks) => {
         this.#tells &&= looks;
         this.#disturbed();
       });
       sentry.bequeath(this.#bequests);
       this.#sentry = { sysctls: key, sentry };
+      before?.dismiss();
     }
     return this.#sentry.sentry;
   }
