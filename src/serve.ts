@@ -170,10 +170,10 @@ async function start(
 /** Of what is directed at that moment, over the API too. */
 function checkupOf(engine: Engine, examiner: ServeOptions['examiner'], log: Logger): Checkup {
   const examine = (signal: AbortSignal): Promise<readonly Finding[]> => {
-    const { uplink, state, iptables } = engine.config;
+    const { uplink, state, iptables, xen } = engine.config;
     const services = engine.states().map(({ service }) => service);
     const running = engine.readiness().ready;
-    return examineApart({ services, uplink, state, iptables, running }, { argv: examiner, signal });
+    return examineApart({ services, uplink, state, iptables, xen, running }, { argv: examiner, signal });
   };
   return new Checkup({
     examine,
