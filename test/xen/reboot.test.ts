@@ -20,14 +20,22 @@ StandardOutput=append:${PEEPED}
 WantedBy=multi-user.target
 `;
 
-/** The rules and sets that direct, as they read; what the kernel counts is left out. */
+/** The rules that direct and what is in the sets that they read; of the two banks that is the active one. */
 async function directing(dom0: Directed): Promise<string[]> {
   const rules = await Promise.all(['iptables-save', 'ip6tables-save'].map((save) => dom0.must([save])));
   const sets = await dom0.must(['ipset', 'save']);
-  const lines = [...rules, sets].flatMap((text) => text.split('\n'));
-  return lines
-    .filter((line) => / (DIR|dir)-/.test(line) && !line.startsWith(':'))
-    .map((line) => line.replace(/ (timeout|packets|bytes) \d+/g, ''))
+  const [, active = ''] = /^add dir-trial dir-\w+-([xy])$/m.exec(sets) ?? [];
+  expect(active).not.toBe('');
+  const idle = active === 'x' ? 'y' : 'x';
+  return [...rules, sets]
+    .flatMap((text) => text.split('\n'))
+    .filter(
+      (line) =>
+        /^(-A .*DIR-|add dir-)/.test(line) && !new RegExp(`^add (dir-trial-next|\\S+-${idle}) `).test(line),
+    )
+    .map((line) =>
+      line.replace(/ (timeout|packets|bytes) \d+/g, '').replace(/(dir-(dark|trial)6?)-[xy]\b/g, '$1'),
+    )
     .toSorted();
 }
 
@@ -62,6 +70,11 @@ describe("the Dom0's own reboot", () => {
       expect(await directing(again)).toEqual(before.rules);
       const seen = (await again.read(PEEPED)).trim().split('\n').at(-1) ?? '';
       expectUnanswered(JSON.parse(seen) as LoadSeen);
+      const at = async (unit: string, what: string): Promise<number> =>
+        Number(await again.must(['systemctl', 'show', '--value', `--property=${what}`, unit]));
+      const directs = await at('dom0-director', 'ActiveEnterTimestampMonotonic');
+      expect(directs).toBeGreaterThan(0);
+      expect(directs).toBeLessThan(await at('xendomains', 'ExecMainStartTimestampMonotonic'));
     }),
   );
 });
