@@ -3,7 +3,7 @@ import { BRIEF, expectUnanswered } from './support/directed.ts';
 import type { Directed, LoadSeen } from './support/directed.ts';
 import { onFreshDom0 } from './support/scenario.ts';
 import { booted } from './support/guests.ts';
-import { guestConfig, LDAP, MAIL } from './support/topology.ts';
+import { guestConfig, MAIL } from './support/topology.ts';
 
 const PEEPED = '/var/log/rig-peeper.log';
 /** Somebody from outside who tries a dark DomU from the moment on at which there is an uplink. */
@@ -51,7 +51,7 @@ describe("the Dom0's own reboot", () => {
       await dom0.write('/etc/systemd/system/rig-peeper.service', PEEPER);
       await dom0.must(['systemctl', 'enable', 'rig-peeper']);
       await dom0.must(['mkdir', '-p', '/etc/xen/auto']);
-      for (const { name } of [...MAIL.domus, LDAP.domus[1]])
+      for (const { name } of MAIL.domus)
         await dom0.must(['ln', '-s', guestConfig(name), `/etc/xen/auto/${name}`]);
       await dom0.must(['sync']);
       await dom0.must(['systemctl', 'reboot']);
@@ -60,9 +60,7 @@ describe("the Dom0's own reboot", () => {
       await booted(again);
       await again.health('mail', 'mail-a', 'healthy');
       await again.health('mail', 'mail-b', 'healthy');
-      await again.health('ldap', 'ldap-b', 'healthy');
       expect(await again.ask('customer', MAIL.ipv4, BRIEF)).toMatchObject({ domu: 'mail-b' });
-      expect(await again.ask('customer', LDAP.ipv6, BRIEF)).toMatchObject({ domu: 'ldap-b' });
       expect((await again.service('mail')).primary.domu).toBe('mail-b');
       expect(await again.service('ldap')).toMatchObject({
         ...{ phase: 'trial', switch: { id, state: 'trial' }, testers: before.testers },

@@ -59,7 +59,6 @@ async function directedSnapshot(stage: Omit<Stage, 'directed'>): Promise<Snapsho
   try {
     await dom0.install();
     await dom0.healthy();
-    await dom0.measures();
     await saveQuietly(dom0, directed.memory);
   } catch (error) {
     const where = await keepLogs(dom0, 'the director is installed');
