@@ -31,7 +31,7 @@ export async function observe(parts: Parts, scope: Scope): Promise<KernelState> 
     parts.links.links(),
     parts.links.addresses(),
     parts.ipset.list(SET_PREFIX, parts.now()),
-    parts.tables.both(),
+    parts.tables.both(scope.rules),
   ]);
   const inScope = new Set(scope.links);
   return {

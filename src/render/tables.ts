@@ -18,65 +18,143 @@ import type { Branch, Tree } from '../plan/tree.ts';
 import type { Frame, FrameLine } from './frame.ts';
 import { jumpsOf } from './layout.ts';
 
-type Chains = ReadonlyMap<string, readonly string[]>;
-
 /** A family's tables in iptables-save's spelling, so that what was loaded can be compared with what is read back. */
 export function renderTables(frame: Frame, plan: FamilyPlan | null, family: Family): TableStates {
   if (plan === null) return EMPTY_TABLES;
+  const { guard, dispatch, quarantine, services } = plan;
+  return assembled(frame, plan, {
+    filter: [
+      ...treeChains(GUARD, guard),
+      ...(quarantine === null ? [] : treeChains(QUARANTINE, quarantine)),
+      ...services.flatMap((service) => filterChains(service, family)),
+    ],
+    nat: [
+      ...treeChains(DISPATCH, dispatch),
+      ...services.flatMap((service) => natChains(service, plan.markMask)),
+    ],
+  });
+}
+
+/** The same without the chains that are the same in `other`, of which the plan is another one of the same family. */
+export function renderOtherTables(
+  frame: Frame,
+  plan: FamilyPlan,
+  other: FamilyPlan,
+  family: Family,
+): TableStates {
+  const { guard, dispatch, quarantine } = plan;
+  const same = new Set(other.services);
+  const services = plan.services.filter((service) => !same.has(service));
+  const othersQuarantine = other.quarantine ?? { root: [], chains: new Map(), parts: new Map() };
+  return assembled(frame, plan, {
+    filter: [
+      ...treeChains(GUARD, guard, other.guard),
+      ...(quarantine === null ? [] : treeChains(QUARANTINE, quarantine, othersQuarantine)),
+      ...services.flatMap((service) => filterChains(service, family)),
+    ],
+    nat: [
+      ...treeChains(DISPATCH, dispatch, other.dispatch),
+      ...services.flatMap((service) => natChains(service, plan.markMask)),
+    ],
+  });
+}
+
+type NamedChain = readonly [string, readonly string[]];
+
+/** With what every plan has: the frame. */
+function assembled(
+  frame: Frame,
+  plan: FamilyPlan,
+  own: Readonly<Record<'filter' | 'nat', readonly NamedChain[]>>,
+): TableStates {
   const generated = {
-    guard: renderTree(plan.guard, matchDestination, guardLines),
-    dispatch: renderTree(plan.dispatch, matchDestination, dispatchLines),
-    quarantine: plan.quarantine === null ? null : renderTree(plan.quarantine, matchSource, quarantineLines),
+    guard: linesOf(GUARD, plan.guard.root),
+    dispatch: linesOf(DISPATCH, plan.dispatch.root),
+    quarantine: plan.quarantine === null ? null : linesOf(QUARANTINE, plan.quarantine.root),
   };
-  const table = (name: TableName, ...more: Chains[]): TableState => {
-    const chains = new Map([
-      ...framed(frame[name], plan.markMask, generated),
-      ...more.flatMap((rendered) => [...rendered]),
-    ]);
+  const table = (name: TableName, more: readonly NamedChain[]): TableState => {
+    const chains = new Map<string, readonly string[]>(framed(frame[name], plan.markMask, generated));
+    for (const [chain, rules] of more) chains.set(chain, rules);
     return { chains, jumps: jumpsOf(name).filter(({ target }) => chains.has(target)) };
   };
-  const { guard, dispatch, quarantine } = generated;
   return {
-    filter: table(
-      'filter',
-      guard.chains,
-      quarantine?.chains ?? new Map(),
-      new Map(
-        plan.services.flatMap((service) => [...guardChains(service), ...quarantineChains(service, family)]),
-      ),
-    ),
-    raw: table('raw'),
-    mangle: table('mangle'),
-    nat: table(
-      'nat',
-      dispatch.chains,
-      new Map(plan.services.flatMap((service) => serviceChains(service, plan.markMask))),
-    ),
+    filter: table('filter', own.filter),
+    raw: table('raw', []),
+    mangle: table('mangle', []),
+    nat: table('nat', own.nat),
   };
 }
 
-interface RenderedTree {
-  readonly root: readonly string[];
-  readonly chains: Chains;
+/** How a tree is written; what was written of the same branches before is not written again. */
+interface TreeText<Leaf> {
+  readonly match: (network: Network) => string;
+  readonly lines: (address: Address, leaf: Leaf) => string[];
+  readonly written: WeakMap<readonly Branch<Leaf>[], readonly string[]>;
 }
 
-function renderTree<Leaf>(
-  tree: Tree<Leaf>,
-  match: (network: Network) => string,
-  lines: (address: Address, leaf: Leaf) => string[],
-): RenderedTree {
-  const render = (branch: Branch<Leaf>): string[] =>
+const GUARD: TreeText<DomuPlace> = {
+  match: (network) => matchDestination(network),
+  lines: (address, place) => guardLines(address, place),
+  written: new WeakMap(),
+};
+const DISPATCH: TreeText<readonly ServicePorts[]> = {
+  match: (network) => matchDestination(network),
+  lines: (address, services) => dispatchLines(address, services),
+  written: new WeakMap(),
+};
+const QUARANTINE: TreeText<DomuPlace> = {
+  match: (network) => matchSource(network),
+  lines: (address, place) => quarantineLines(address, place),
+  written: new WeakMap(),
+};
+
+function linesOf<Leaf>(
+  { match, lines, written }: TreeText<Leaf>,
+  branches: readonly Branch<Leaf>[],
+): readonly string[] {
+  const known = written.get(branches);
+  if (known !== undefined) return known;
+  const text = branches.flatMap((branch) =>
     branch.kind === 'network'
       ? [`${match(branch.network)}-g ${branch.chain}`]
-      : lines(branch.address, branch.leaf);
-  return {
-    root: tree.root.flatMap(render),
-    chains: new Map([...tree.chains].map(([chain, branches]) => [chain, branches.flatMap(render)])),
-  };
+      : lines(branch.address, branch.leaf),
+  );
+  written.set(branches, text);
+  return text;
 }
 
-type Generated = Readonly<Record<'guard' | 'dispatch', RenderedTree>> & {
-  readonly quarantine: RenderedTree | null;
+/** Without those which are the same in `other`. */
+function treeChains<Leaf>(text: TreeText<Leaf>, tree: Tree<Leaf>, other?: Tree<Leaf>): NamedChain[] {
+  return [...tree.chains].flatMap(([chain, branches]): NamedChain[] =>
+    other?.chains.get(chain) === branches ? [] : [[chain, linesOf(text, branches)]],
+  );
+}
+
+const writtenFilter = new WeakMap<ServiceChains, readonly NamedChain[]>();
+const writtenNat = new WeakMap<ServiceChains, readonly NamedChain[]>();
+
+function filterChains(service: ServiceChains, family: Family): readonly NamedChain[] {
+  return once(writtenFilter, service, () => [...guardChains(service), ...quarantineChains(service, family)]);
+}
+
+/** A plan's chains are of one family and one mask. */
+function natChains(service: ServiceChains, markMask: number): readonly NamedChain[] {
+  return once(writtenNat, service, () => serviceChains(service, markMask));
+}
+
+function once(
+  written: WeakMap<ServiceChains, readonly NamedChain[]>,
+  service: ServiceChains,
+  write: () => readonly NamedChain[],
+): readonly NamedChain[] {
+  const known = written.get(service) ?? write();
+  written.set(service, known);
+  return known;
+}
+
+/** The lines of the trees' roots. */
+type Generated = Readonly<Record<'guard' | 'dispatch', readonly string[]>> & {
+  readonly quarantine: readonly string[] | null;
 };
 
 /** A chain of which every line is left out is not made at all. */
@@ -93,7 +171,7 @@ function framed(
 }
 
 function frameRules(line: FrameLine, markMask: number, generated: Generated): readonly string[] {
-  if (line.kind === 'generated') return generated[line.what]?.root ?? [];
+  if (line.kind === 'generated') return generated[line.what] ?? [];
   return [line.rule.replaceAll('${MARK}', hex(markMask))];
 }
 

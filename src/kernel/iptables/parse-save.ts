@@ -1,4 +1,5 @@
 import { KernelError } from '../../lib/errors.ts';
+import { Turn } from '../../lib/turn.ts';
 import { EMPTY_TABLE, EMPTY_TABLES, TABLES } from '../../model/kernel-state.ts';
 import type { Jump, TableName, TableState, TableStates } from '../../model/kernel-state.ts';
 
@@ -16,35 +17,85 @@ interface ReadTable {
   readonly lengths: Map<string, number>;
   /** `chain target` -> at which places of its chain. */
   readonly jumps: Map<string, { chain: string; target: string; places: number[] }>;
+  /** What there should be. */
+  readonly like: TableState;
 }
+
+/** Lines between two looks at the clock. */
+const SOME = 64;
 
 /**
  * What there is of ours in the text of iptables-save(8), without counters: our chains with their rules, and the rules
  * of other chains that are precisely `-j DIR-X`. A jump stands `first` or `last` where it is so; one that is
  * neither, or not where `wanted` has it, is reported with the place that it should not have, so that it differs.
- * KernelError EBUSY where a table cannot be read as iptables', because nft has put something else into it.
+ * What says the same as `like` is the same object. KernelError EBUSY where a table cannot be read as iptables', because
+ * nft has put something else into it.
  */
-export function parseSave(text: string, wanted: readonly WantedJump[]): TableStates {
-  const tables: Record<TableName, TableState> = { ...EMPTY_TABLES };
-  let name: TableName | undefined;
-  let read = emptyTable();
+export function parseSave(
+  text: string,
+  wanted: readonly WantedJump[],
+  like: TableStates = EMPTY_TABLES,
+): TableStates {
+  const reading = new Reading(wanted, like);
+  for (const line of linesOf(text)) reading.read(line);
+  return reading.tables;
+}
+
+/** The same; others have their turns meanwhile. */
+export async function parseSaveInTurns(
+  text: string,
+  wanted: readonly WantedJump[],
+  like: TableStates = EMPTY_TABLES,
+): Promise<TableStates> {
+  const reading = new Reading(wanted, like);
+  const turn = new Turn();
+  let count = 0;
+  for (const line of linesOf(text)) {
+    reading.read(line);
+    if (++count % SOME === 0 && turn.isOver) await turn.pass();
+  }
+  return reading.tables;
+}
+
+function* linesOf(text: string): Generator<string> {
   for (let start = 0; start < text.length;) {
     const newline = text.indexOf('\n', start);
     const end = newline < 0 ? text.length : newline;
-    const line = text.slice(start, end);
+    yield text.slice(start, end);
     start = end + 1;
-    if (line.startsWith('-A ')) readRule(read, line);
-    else if (line.startsWith(`:${OURS}`)) rulesOf(read, line.slice(1, line.indexOf(' ')));
-    else if (line.startsWith('*')) {
-      name = TABLES.find((table) => table === line.slice(1).trim());
-      read = emptyTable();
-    } else if (line === 'COMMIT' && name !== undefined) tables[name] = finish(name, read, wanted);
-    else if (line.startsWith('#')) refuseIncompatible(line);
   }
-  return tables;
 }
 
-const emptyTable = (): ReadTable => ({ chains: new Map(), lengths: new Map(), jumps: new Map() });
+class Reading {
+  readonly tables: Record<TableName, TableState> = { ...EMPTY_TABLES };
+  readonly #wanted: readonly WantedJump[];
+  readonly #like: TableStates;
+  #name: TableName | undefined;
+  #read: ReadTable = emptyTable(EMPTY_TABLE);
+
+  constructor(wanted: readonly WantedJump[], like: TableStates) {
+    this.#wanted = wanted;
+    this.#like = like;
+  }
+
+  read(line: string): void {
+    if (line.startsWith('-A ')) readRule(this.#read, line);
+    else if (line.startsWith(`:${OURS}`)) rulesOf(this.#read, line.slice(1, line.indexOf(' ')));
+    else if (line.startsWith('*')) {
+      this.#name = TABLES.find((table) => table === line.slice(1).trim());
+      this.#read = emptyTable(this.#name === undefined ? EMPTY_TABLE : this.#like[this.#name]);
+    } else if (line === 'COMMIT' && this.#name !== undefined)
+      this.tables[this.#name] = finish(this.#name, this.#read, this.#wanted);
+    else if (line.startsWith('#')) refuseIncompatible(line);
+  }
+}
+
+const emptyTable = (like: TableState): ReadTable => ({
+  chains: new Map(),
+  lengths: new Map(),
+  jumps: new Map(),
+  like,
+});
 
 function rulesOf({ chains }: ReadTable, chain: string): string[] {
   const known = chains.get(chain);
@@ -58,8 +109,13 @@ function readRule(read: ReadTable, line: string): void {
   const space = line.indexOf(' ', 3);
   const chain = line.slice(3, space < 0 ? undefined : space);
   const rule = space < 0 ? '' : line.slice(space + 1).trimEnd();
-  if (chain.startsWith(OURS)) rulesOf(read, chain).push(rule);
-  else readForeignRule(read, chain, rule);
+  if (!chain.startsWith(OURS)) {
+    readForeignRule(read, chain, rule);
+    return;
+  }
+  const rules = rulesOf(read, chain);
+  const expected = read.like.chains.get(chain)?.[rules.length];
+  rules.push(expected === rule ? expected : rule);
 }
 
 function readForeignRule({ lengths, jumps }: ReadTable, chain: string, rule: string): void {
@@ -82,7 +138,25 @@ function finish(table: TableName, read: ReadTable, wanted: readonly WantedJump[]
     const at = standsAt(places, (read.lengths.get(chain) ?? 0) - 1, want?.at);
     return { chain, target, at, ...(places.length > 1 ? { surplus: places.length - 1 } : {}) };
   });
-  return { chains: read.chains, jumps };
+  return likened({ chains: withoutCopies(read), jumps }, read.like);
+}
+
+/** Each chain that says what it should as the very object that says what it should. */
+function withoutCopies({ chains, like }: ReadTable): Map<string, readonly string[]> {
+  const shared = new Map<string, readonly string[]>();
+  for (const [chain, rules] of chains) {
+    const expected = like.chains.get(chain);
+    const same = expected?.length === rules.length && expected.every((rule, index) => rule === rules[index]);
+    shared.set(chain, same ? expected : rules);
+  }
+  return shared;
+}
+
+function likened(table: TableState, like: TableState): TableState {
+  if (table.chains.size !== like.chains.size || JSON.stringify(table.jumps) !== JSON.stringify(like.jumps))
+    return table;
+  for (const [chain, rules] of table.chains) if (like.chains.get(chain) !== rules) return table;
+  return like;
 }
 
 function standsAt(places: readonly number[], last: number, wanted: Jump['at'] | undefined): Jump['at'] {

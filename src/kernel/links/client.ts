@@ -1,4 +1,5 @@
 import { KernelError, isExists, isNotFound } from '../../lib/errors.ts';
+import { inTurns } from '../../lib/turn.ts';
 import { contains, formatNetwork, networkOf } from '../../model/address.ts';
 import type { InterfaceAddress } from '../../model/address.ts';
 import { INTERFACE_NAME } from '../../model/service.ts';
@@ -59,15 +60,15 @@ export class LinkClient {
 
   async #dumpLinks(): Promise<LinkRecord[]> {
     const messages = await dumpWhole(this.#connection, RTM_GETLINK, encodeGetLink());
-    return messages.filter(({ type }) => type === RTM_NEWLINK).map(({ payload }) => decodeLink(payload));
+    const links = messages.filter(({ type }) => type === RTM_NEWLINK);
+    return inTurns(links, ({ payload }) => decodeLink(payload));
   }
 
   async addresses(): Promise<AddressRecord[]> {
     const messages = await dumpWhole(this.#connection, RTM_GETADDR, encodeGetAddresses());
-    return messages
-      .filter(({ type }) => type === RTM_NEWADDR)
-      .map(({ payload }) => decodeAddress(payload))
-      .filter((record) => record !== null);
+    const addresses = messages.filter(({ type }) => type === RTM_NEWADDR);
+    const records = await inTurns(addresses, ({ payload }) => decodeAddress(payload));
+    return records.filter((record) => record !== null);
   }
 
   /** The link with this name; null where there is none. */

@@ -6,7 +6,15 @@ import type { NetlinkConnection, NetlinkMessage } from '../connection.ts';
 import { NetlinkRefusal } from '../errno.ts';
 import { NLM_F_CREATE, NLM_F_EXCL } from '../message.ts';
 import { ADDRESS_FAMILY, AF_UNSPEC } from '../netfilter.ts';
-import { beginningWith, decodeLine, decodeRevision, decodeSets, sizesOfHeads, sumOfHeads } from './decode.ts';
+import {
+  beginningWith,
+  decodeLine,
+  decodeRevision,
+  decodeSets,
+  decodeSetsInTurns,
+  sizesOfHeads,
+  sumOfHeads,
+} from './decode.ts';
 import type { ListedSet } from './decode.ts';
 import * as encode from './encode.ts';
 import type { Batch } from './encode.ts';
@@ -138,7 +146,7 @@ export class IpsetClient {
     // All at once is much cheaper, unless others have huge sets (of what they block, for one).
     const strangers = elements([...sizes.keys()]) - elements(own);
     if (strangers <= MOST_STRANGERS) {
-      return decodeSets(beginningWith(prefix, await this.#dumpAll(encode.encodeListAll())), now);
+      return decodeSetsInTurns(beginningWith(prefix, await this.#dumpAll(encode.encodeListAll())), now);
     }
     const sets: ListedSet[] = [];
     for (const name of own) {
