@@ -69,7 +69,6 @@ function enter(name, directory, args, log) {
   const countsFile = join(directory, `${name}.json`);
   const output = log === undefined ? 'inherit' : openSync(log, 'a');
   const argv = [
-    ...(log === undefined ? [] : ['nice', '-n', '10']),
     ...['unshare', process.getuid() === 0 ? '-nm' : '-Urnm', '--kill-child'],
     ...[process.execPath, fileURLToPath(import.meta.url), '--inside', countsFile, ...args],
   ];

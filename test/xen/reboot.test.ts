@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { BRIEF, expectUnanswered } from './support/directed.ts';
 import type { Directed, LoadSeen } from './support/directed.ts';
 import { onFreshDom0 } from './support/scenario.ts';
-import { booted } from './support/guests.ts';
+import { booted, createMissing } from './support/guests.ts';
 import { guestConfig, MAIL } from './support/topology.ts';
 
 const PEEPED = '/var/log/rig-peeper.log';
@@ -58,6 +58,10 @@ describe("the Dom0's own reboot", () => {
 
       const again = await reboots();
       await booted(again);
+      await createMissing(
+        again,
+        MAIL.domus.map(({ name }) => name),
+      );
       await again.health('mail', 'mail-a', 'healthy');
       await again.health('mail', 'mail-b', 'healthy');
       expect(await again.ask('customer', MAIL.ipv4, BRIEF)).toMatchObject({ domu: 'mail-b' });
