@@ -23,7 +23,7 @@ export class ChainPlanner {
     const quarantined = services.map(({ quarantine }) => quarantine).filter(({ length }) => length > 0);
     return {
       markMask,
-      services: services.map(({ chains }) => chains),
+      services: services.map(({ source }) => source),
       dispatch: this.#dispatch.of(
         services.map(({ dispatch }) => dispatch),
         united,

@@ -11,7 +11,7 @@ import type { Item, Tree } from './tree.ts';
 
 export interface FamilyPlan {
   readonly markMask: number;
-  readonly services: readonly ServiceChains[];
+  readonly services: readonly ServiceSource[];
   /** Which service an address and port belong to. */
   readonly dispatch: Tree<readonly ServicePorts[]>;
   /** Which DomU an address belongs to. */
@@ -35,6 +35,13 @@ export interface DomuPlace {
 export interface Case {
   readonly when: 'tester' | 'trial' | 'always';
   readonly slot: Slot;
+}
+
+/** What a service's chains are made of. They are so when they are written: kept, those of thousands take a lot of room. */
+export interface ServiceSource {
+  readonly state: ServiceState;
+  readonly family: Family;
+  readonly markMask: number;
 }
 
 export interface ServiceChains {
@@ -62,7 +69,7 @@ export interface Target {
 
 /** How one service is directed in a family; null where it does not use it. */
 export interface ServicePlan {
-  readonly chains: ServiceChains;
+  readonly source: ServiceSource;
   /** Its addresses, each with its ports. */
   readonly dispatch: readonly Item<readonly ServicePorts[]>[];
   /** Its DomUs' addresses. */
@@ -77,14 +84,14 @@ export function planService(state: ServiceState, family: Family, markMask: numbe
   const addresses = service.addresses.filter((address) => address.family === family);
   const leaf = [{ service: service.name, id: state.id, ports: service.ports }];
   return {
-    chains: serviceChains(state, family, markMask),
+    source: { state, family, markMask },
     dispatch: addresses.map((address) => itemOf(address, leaf)),
     guard,
     quarantine: service.quarantine === null ? [] : guard,
   };
 }
 
-function serviceChains(state: ServiceState, family: Family, markMask: number): ServiceChains {
+export function chainsOf({ state, family, markMask }: ServiceSource): ServiceChains {
   const { service, slots } = state;
   const target = (slot: Slot): Target => ({
     domu: slots[slot].name,

@@ -39,8 +39,8 @@ function familyDifference(
   if (before === null && after === null) return { before: EMPTY_TABLES, after: EMPTY_TABLES };
   if (before?.markMask !== after?.markMask || before === null || after === null) return null;
   return {
-    before: renderOtherTables(frames[family], before, after, family),
-    after: renderOtherTables(frames[family], after, before, family),
+    before: renderOtherTables(frames[family], before, after),
+    after: renderOtherTables(frames[family], after, before),
   };
 }
 

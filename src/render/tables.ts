@@ -5,7 +5,15 @@ import { EMPTY_TABLES } from '../model/kernel-state.ts';
 import { hex } from '../model/mark.ts';
 import type { Outlet, Port, Protocol } from '../model/service.ts';
 import type { Slot } from '../model/state.ts';
-import type { DomuPlace, FamilyPlan, ServiceChains, ServicePorts, Target } from '../plan/chains.ts';
+import { chainsOf } from '../plan/chains.ts';
+import type {
+  DomuPlace,
+  FamilyPlan,
+  ServiceChains,
+  ServicePorts,
+  ServiceSource,
+  Target,
+} from '../plan/chains.ts';
 import {
   CHOICE_SET,
   DARK_CHAIN,
@@ -16,140 +24,155 @@ import {
 } from '../plan/names.ts';
 import type { Branch, Tree } from '../plan/tree.ts';
 import type { Frame, FrameLine } from './frame.ts';
+import { WrittenChains } from './written-chains.ts';
+import type { ChainSource } from './written-chains.ts';
 import { jumpsOf } from './layout.ts';
 
 /** A family's tables in iptables-save's spelling, so that what was loaded can be compared with what is read back. */
-export function renderTables(frame: Frame, plan: FamilyPlan | null, family: Family): TableStates {
+export function renderTables(frame: Frame, plan: FamilyPlan | null): TableStates {
   if (plan === null) return EMPTY_TABLES;
   const { guard, dispatch, quarantine, services } = plan;
-  return assembled(frame, plan, {
-    filter: [
-      ...treeChains(GUARD, guard),
-      ...(quarantine === null ? [] : treeChains(QUARANTINE, quarantine)),
-      ...services.flatMap((service) => filterChains(service, family)),
-    ],
-    nat: [
-      ...treeChains(DISPATCH, dispatch),
-      ...services.flatMap((service) => natChains(service, plan.markMask)),
-    ],
-  });
+  const filter = [
+    new TreeChains(GUARD, guard),
+    ...(quarantine === null ? [] : [new TreeChains(QUARANTINE, quarantine)]),
+    ...services.map((service) => new ServiceChain(FILTER, service)),
+  ];
+  const nat = [
+    new TreeChains(DISPATCH, dispatch),
+    ...services.map((service) => new ServiceChain(NAT, service)),
+  ];
+  return assembled(frame, plan, filter, nat);
 }
 
 /** The same without the chains that are the same in `other`, of which the plan is another one of the same family. */
-export function renderOtherTables(
-  frame: Frame,
-  plan: FamilyPlan,
-  other: FamilyPlan,
-  family: Family,
-): TableStates {
+export function renderOtherTables(frame: Frame, plan: FamilyPlan, other: FamilyPlan): TableStates {
   const { guard, dispatch, quarantine } = plan;
   const same = new Set(other.services);
   const services = plan.services.filter((service) => !same.has(service));
-  const othersQuarantine = other.quarantine ?? { root: [], chains: new Map(), parts: new Map() };
-  return assembled(frame, plan, {
-    filter: [
-      ...treeChains(GUARD, guard, other.guard),
-      ...(quarantine === null ? [] : treeChains(QUARANTINE, quarantine, othersQuarantine)),
-      ...services.flatMap((service) => filterChains(service, family)),
-    ],
-    nat: [
-      ...treeChains(DISPATCH, dispatch, other.dispatch),
-      ...services.flatMap((service) => natChains(service, plan.markMask)),
-    ],
-  });
+  const filter = [
+    new TreeChains(GUARD, guard, other.guard),
+    ...(quarantine === null ? [] : [new TreeChains(QUARANTINE, quarantine, other.quarantine)]),
+    ...services.map((service) => new ServiceChain(FILTER, service)),
+  ];
+  const nat = [
+    new TreeChains(DISPATCH, dispatch, other.dispatch),
+    ...services.map((service) => new ServiceChain(NAT, service)),
+  ];
+  return assembled(frame, plan, filter, nat);
 }
-
-type NamedChain = readonly [string, readonly string[]];
 
 /** With what every plan has: the frame. */
 function assembled(
   frame: Frame,
   plan: FamilyPlan,
-  own: Readonly<Record<'filter' | 'nat', readonly NamedChain[]>>,
+  filter: readonly ChainSource[],
+  nat: readonly ChainSource[],
 ): TableStates {
   const generated = {
     guard: linesOf(GUARD, plan.guard.root),
     dispatch: linesOf(DISPATCH, plan.dispatch.root),
     quarantine: plan.quarantine === null ? null : linesOf(QUARANTINE, plan.quarantine.root),
   };
-  const table = (name: TableName, more: readonly NamedChain[]): TableState => {
-    const chains = new Map<string, readonly string[]>(framed(frame[name], plan.markMask, generated));
-    for (const [chain, rules] of more) chains.set(chain, rules);
+  const table = (name: TableName, more: readonly ChainSource[]): TableState => {
+    const fixed = new Map<string, readonly string[]>(framed(frame[name], plan.markMask, generated));
+    const chains = new WrittenChains([
+      { names: [...fixed.keys()], rulesOf: (chain) => fixed.get(chain) ?? [] },
+      ...more,
+    ]);
     return { chains, jumps: jumpsOf(name).filter(({ target }) => chains.has(target)) };
   };
   return {
-    filter: table('filter', own.filter),
+    filter: table('filter', filter),
     raw: table('raw', []),
     mangle: table('mangle', []),
-    nat: table('nat', own.nat),
+    nat: table('nat', nat),
   };
 }
 
-/** How a tree is written; what was written of the same branches before is not written again. */
+/** How a tree is written. */
 interface TreeText<Leaf> {
   readonly match: (network: Network) => string;
   readonly lines: (address: Address, leaf: Leaf) => string[];
-  readonly written: WeakMap<readonly Branch<Leaf>[], readonly string[]>;
 }
 
 const GUARD: TreeText<DomuPlace> = {
   match: (network) => matchDestination(network),
   lines: (address, place) => guardLines(address, place),
-  written: new WeakMap(),
 };
 const DISPATCH: TreeText<readonly ServicePorts[]> = {
   match: (network) => matchDestination(network),
   lines: (address, services) => dispatchLines(address, services),
-  written: new WeakMap(),
 };
 const QUARANTINE: TreeText<DomuPlace> = {
   match: (network) => matchSource(network),
   lines: (address, place) => quarantineLines(address, place),
-  written: new WeakMap(),
 };
 
-function linesOf<Leaf>(
-  { match, lines, written }: TreeText<Leaf>,
-  branches: readonly Branch<Leaf>[],
-): readonly string[] {
-  const known = written.get(branches);
-  if (known !== undefined) return known;
-  const text = branches.flatMap((branch) =>
+function linesOf<Leaf>({ match, lines }: TreeText<Leaf>, branches: readonly Branch<Leaf>[]): string[] {
+  return branches.flatMap((branch) =>
     branch.kind === 'network'
       ? [`${match(branch.network)}-g ${branch.chain}`]
       : lines(branch.address, branch.leaf),
   );
-  written.set(branches, text);
-  return text;
 }
 
-/** Without those which are the same in `other`. */
-function treeChains<Leaf>(text: TreeText<Leaf>, tree: Tree<Leaf>, other?: Tree<Leaf>): NamedChain[] {
-  return [...tree.chains].flatMap(([chain, branches]): NamedChain[] =>
-    other?.chains.get(chain) === branches ? [] : [[chain, linesOf(text, branches)]],
-  );
+/** A tree's chains, without those which are the same in another one. */
+class TreeChains<Leaf> implements ChainSource {
+  readonly names: readonly string[];
+  readonly #text: TreeText<Leaf>;
+  readonly #tree: Tree<Leaf>;
+
+  constructor(text: TreeText<Leaf>, tree: Tree<Leaf>, other: Tree<Leaf> | null = null) {
+    this.#text = text;
+    this.#tree = tree;
+    this.names = [...tree.chains].flatMap(([chain, branches]) =>
+      other?.chains.get(chain) === branches ? [] : chain,
+    );
+  }
+
+  rulesOf(chain: string): string[] {
+    return linesOf(this.#text, this.#tree.chains.get(chain) ?? []);
+  }
 }
 
-const writtenFilter = new WeakMap<ServiceChains, readonly NamedChain[]>();
-const writtenNat = new WeakMap<ServiceChains, readonly NamedChain[]>();
-
-function filterChains(service: ServiceChains, family: Family): readonly NamedChain[] {
-  return once(writtenFilter, service, () => [...guardChains(service), ...quarantineChains(service, family)]);
+/** One of the tables that services have chains in: their names, and what stands in them. */
+interface ServiceText {
+  readonly names: (source: ServiceSource) => string[];
+  readonly write: (chains: ServiceChains, source: ServiceSource) => [string, string[]][];
 }
 
-/** A plan's chains are of one family and one mask. */
-function natChains(service: ServiceChains, markMask: number): readonly NamedChain[] {
-  return once(writtenNat, service, () => serviceChains(service, markMask));
-}
+const FILTER: ServiceText = {
+  names: ({ state: { service } }) =>
+    [guardChain, ...(service.quarantine === null ? [] : [quarantineChain])].flatMap((name) =>
+      (['a', 'b'] as const).map((slot) => name(service.name, slot)),
+    ),
+  write: (chains, { family }) => [...guardChains(chains), ...quarantineChains(chains, family)],
+};
+const NAT: ServiceText = {
+  names: ({ state: { service } }) => [
+    serviceChain(service.name),
+    ...(['a', 'b'] as const).map((slot) => targetChain(service.name, slot)),
+  ],
+  write: (chains, { markMask }) => serviceChains(chains, markMask),
+};
 
-function once(
-  written: WeakMap<ServiceChains, readonly NamedChain[]>,
-  service: ServiceChains,
-  write: () => readonly NamedChain[],
-): readonly NamedChain[] {
-  const known = written.get(service) ?? write();
-  written.set(service, known);
-  return known;
+class ServiceChain implements ChainSource {
+  readonly #text: ServiceText;
+  readonly #source: ServiceSource;
+
+  constructor(text: ServiceText, source: ServiceSource) {
+    this.#text = text;
+    this.#source = source;
+  }
+
+  get names(): string[] {
+    return this.#text.names(this.#source);
+  }
+
+  rulesOf(chain: string): string[] {
+    const written = this.#text.write(chainsOf(this.#source), this.#source);
+    return written.find(([name]) => name === chain)?.[1] ?? [];
+  }
 }
 
 /** The lines of the trees' roots. */

@@ -1,4 +1,5 @@
 import { KernelError } from '../../lib/errors.ts';
+import { areSame } from '../../lib/keep.ts';
 import { Turn } from '../../lib/turn.ts';
 import { EMPTY_TABLE, EMPTY_TABLES, TABLES } from '../../model/kernel-state.ts';
 import type { Jump, TableName, TableState, TableStates } from '../../model/kernel-state.ts';
@@ -11,14 +12,19 @@ export interface WantedJump extends Pick<Jump, 'chain' | 'target' | 'at'> {
 const OURS = 'DIR-';
 const JUMP = /^-j (DIR-\S+)$/;
 
+/** Of a chain that says what it should: nothing of it needs to be kept. */
+const AS_EXPECTED = null;
+
 interface ReadTable {
-  readonly chains: Map<string, string[]>;
+  readonly chains: Map<string, string[] | typeof AS_EXPECTED>;
   /** Rules counted in each foreign chain. */
   readonly lengths: Map<string, number>;
   /** `chain target` -> at which places of its chain. */
   readonly jumps: Map<string, { chain: string; target: string; places: number[] }>;
   /** What there should be. */
   readonly like: TableState;
+  /** The chain that is being read: iptables-save tells the rules of one after those of another. */
+  reading: { readonly chain: string; readonly rules: string[]; readonly expected: readonly string[] } | null;
 }
 
 /** Lines between two looks at the clock. */
@@ -80,7 +86,7 @@ class Reading {
 
   read(line: string): void {
     if (line.startsWith('-A ')) readRule(this.#read, line);
-    else if (line.startsWith(`:${OURS}`)) rulesOf(this.#read, line.slice(1, line.indexOf(' ')));
+    else if (line.startsWith(`:${OURS}`)) this.#read.chains.set(line.slice(1, line.indexOf(' ')), []);
     else if (line.startsWith('*')) {
       this.#name = TABLES.find((table) => table === line.slice(1).trim());
       this.#read = emptyTable(this.#name === undefined ? EMPTY_TABLE : this.#like[this.#name]);
@@ -95,15 +101,8 @@ const emptyTable = (like: TableState): ReadTable => ({
   lengths: new Map(),
   jumps: new Map(),
   like,
+  reading: null,
 });
-
-function rulesOf({ chains }: ReadTable, chain: string): string[] {
-  const known = chains.get(chain);
-  if (known !== undefined) return known;
-  const rules: string[] = [];
-  chains.set(chain, rules);
-  return rules;
-}
 
 function readRule(read: ReadTable, line: string): void {
   const space = line.indexOf(' ', 3);
@@ -113,9 +112,20 @@ function readRule(read: ReadTable, line: string): void {
     readForeignRule(read, chain, rule);
     return;
   }
-  const rules = rulesOf(read, chain);
-  const expected = read.like.chains.get(chain)?.[rules.length];
-  rules.push(expected === rule ? expected : rule);
+  if (read.reading?.chain !== chain) {
+    endChain(read);
+    const expected = read.like.chains.get(chain) ?? [];
+    const known = read.chains.get(chain);
+    const rules = known === AS_EXPECTED ? [...expected] : (known ?? []);
+    read.chains.set(chain, rules);
+    read.reading = { chain, rules, expected };
+  }
+  read.reading.rules.push(rule);
+}
+
+function endChain({ chains, reading, like }: ReadTable): void {
+  if (reading === null || !like.chains.has(reading.chain)) return;
+  if (areSame(reading.rules, reading.expected)) chains.set(reading.chain, AS_EXPECTED);
 }
 
 function readForeignRule({ lengths, jumps }: ReadTable, chain: string, rule: string): void {
@@ -138,25 +148,15 @@ function finish(table: TableName, read: ReadTable, wanted: readonly WantedJump[]
     const at = standsAt(places, (read.lengths.get(chain) ?? 0) - 1, want?.at);
     return { chain, target, at, ...(places.length > 1 ? { surplus: places.length - 1 } : {}) };
   });
-  return likened({ chains: withoutCopies(read), jumps }, read.like);
-}
-
-/** Each chain that says what it should as the very object that says what it should. */
-function withoutCopies({ chains, like }: ReadTable): Map<string, readonly string[]> {
-  const shared = new Map<string, readonly string[]>();
-  for (const [chain, rules] of chains) {
-    const expected = like.chains.get(chain);
-    const same = expected?.length === rules.length && expected.every((rule, index) => rule === rules[index]);
-    shared.set(chain, same ? expected : rules);
-  }
-  return shared;
-}
-
-function likened(table: TableState, like: TableState): TableState {
-  if (table.chains.size !== like.chains.size || JSON.stringify(table.jumps) !== JSON.stringify(like.jumps))
-    return table;
-  for (const [chain, rules] of table.chains) if (like.chains.get(chain) !== rules) return table;
-  return like;
+  endChain(read);
+  const { chains, like } = read;
+  for (const [chain, rules] of chains)
+    if (rules?.length === 0 && like.chains.get(chain)?.length === 0) chains.set(chain, AS_EXPECTED);
+  const same =
+    chains.size === like.chains.size && [...chains.values()].every((rules) => rules === AS_EXPECTED);
+  if (same && JSON.stringify(jumps) === JSON.stringify(like.jumps)) return like;
+  const all = [...chains].map(([chain, rules]) => [chain, rules ?? like.chains.get(chain) ?? []] as const);
+  return { chains: new Map(all), jumps };
 }
 
 function standsAt(places: readonly number[], last: number, wanted: Jump['at'] | undefined): Jump['at'] {
