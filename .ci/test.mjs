@@ -3,6 +3,8 @@
 // `--faults`: the crash suite alone, with a thousand kills; `node .ci/figures.mjs` then puts its figures into README.md.
 // `--xen`: the scenarios on a real Xen alone, in an emulated machine; they are not among all tests.
 // `--bench`: what routing costs alone, seven rounds of each work.
+// `--side-by-side`: the director beside others; `--quick` with it: in two minutes. `node .ci/figures.mjs bench` then puts its
+// figures into README.md.
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -10,12 +12,18 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const XEN = ['--config', 'test/xen/vitest.config.ts'];
-const CHOICES = { '--faults': askForFaults, '--bench': askForBenches, '--xen': () => XEN };
+const CHOICES = {
+  '--faults': askForFaults,
+  '--bench': askForBenches,
+  '--side-by-side': askForPeers,
+  '--quick': askForHaste,
+  '--xen': () => XEN,
+};
 const root = fileURLToPath(new URL('..', import.meta.url));
 const inside = process.argv[2] === '--inside';
 const rest = process.argv.slice(inside ? 3 : 2).flatMap((arg) => CHOICES[arg]?.() ?? [arg]);
-const unpacked = ['prometheus/bin', 'firewalld/bin', 'firewalld/sbin'].map((path) =>
-  join(root, '.cache', path),
+const unpacked = ['prometheus/bin', 'firewalld/bin', 'firewalld/sbin', 'haproxy/sbin', 'nftlb/sbin'].map(
+  (path) => join(root, '.cache', path),
 );
 process.env.PATH = [process.env.PATH ?? '', '/usr/sbin', '/sbin', ...unpacked].join(':');
 process.exitCode = inside ? runTests(rest) : enter(rest);
@@ -29,6 +37,16 @@ function askForFaults() {
 function askForBenches() {
   process.env.BENCH_ROUNDS ??= '7';
   return ['test/bench/cpu.test.ts'];
+}
+
+function askForPeers() {
+  process.env.BENCH = 'all';
+  return ['test/bench/side-by-side.test.ts'];
+}
+
+function askForHaste() {
+  process.env.BENCH = 'quick';
+  return [];
 }
 
 function enter(args) {

@@ -1,0 +1,81 @@
+import { run } from '../../src/lab/run.ts';
+import { inNamespace } from '../../src/lab/namespaces.ts';
+import { startProcess } from '../../src/lab/process.ts';
+import { turned } from './contenders.ts';
+import type { Contender } from './contenders.ts';
+import { flip } from './flips.ts';
+import type { Flip } from './flips.ts';
+
+/** One way to measure a switch. */
+export interface Case {
+  /** How many services there are, and how many of them are moved: the first ones. */
+  readonly services: number;
+  readonly moved: number;
+  readonly clients: number;
+  /** Another program holds /run/xtables.lock meanwhile. */
+  readonly locked?: boolean;
+}
+
+export interface CaseResult extends Case {
+  readonly peer: string;
+  readonly flips: readonly Flip[];
+}
+
+export interface Effort {
+  readonly rounds: number;
+  /** There and back so many times in a round. */
+  readonly each: number;
+  /** Milliseconds: nobody has more than this for a case, but one round; and so long may a request take. */
+  readonly budget: number;
+  readonly limit: number;
+}
+
+const LOCK = '/run/xtables.lock';
+/** A request that waits for the lock is given up after so long. */
+const LOCKED_LIMIT_MS = 2000;
+
+/** All peers in turn, round by round. */
+export async function takeCase(
+  contenders: readonly Contender[],
+  which: Case,
+  effort: Effort,
+): Promise<CaseResult[]> {
+  const flips = new Map<Contender, Flip[]>(contenders.map((contender) => [contender, []]));
+  const spent = new Map<Contender, number>();
+  for (let round = 0; round < effort.rounds; round++) {
+    for (const contender of turned(contenders, round)) {
+      if ((spent.get(contender) ?? 0) > effort.budget) continue;
+      const since = performance.now();
+      flips.get(contender)?.push(...(await takeOne(contender, which, effort)));
+      spent.set(contender, (spent.get(contender) ?? 0) + performance.now() - since);
+    }
+  }
+  return contenders.map((contender) => ({
+    ...which,
+    peer: contender.peer.name,
+    flips: flips.get(contender) ?? [],
+  }));
+}
+
+async function takeOne({ peer, place }: Contender, which: Case, effort: Effort): Promise<Flip[]> {
+  const moved = Array.from({ length: which.moved }, (_, n) => n);
+  const { clients, locked = false } = which;
+  const limit = locked ? LOCKED_LIMIT_MS : effort.limit;
+  const release = locked ? await lock(place.ns('dom0')) : () => Promise.resolve();
+  try {
+    return await flip(peer, place, { moved, clients, rounds: locked ? 1 : effort.each, limit });
+  } finally {
+    await release();
+  }
+}
+
+/** As any iptables that has not come to its end. */
+async function lock(namespace: string): Promise<() => Promise<void>> {
+  const holder = startProcess(inNamespace(namespace, ['flock', LOCK, 'sh', '-c', 'echo held; exec cat']));
+  await holder.line((line) => line === 'held', 10_000);
+  return async () => {
+    await holder.stop('SIGKILL');
+    // Whoever is ended has let go of it.
+    await run(['flock', '-w', '10', LOCK, 'true']);
+  };
+}
