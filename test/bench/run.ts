@@ -24,8 +24,9 @@ import type { Kind } from './works.ts';
 /** How much is done; all of it is bounded, so that the whole is. */
 export interface Extent {
   readonly quick: boolean;
-  readonly switchSizes: readonly number[];
-  readonly pathSizes: readonly number[];
+  readonly sizes: readonly number[];
+  /** How many are moved at once, of as many services. */
+  readonly several: readonly number[];
   readonly effort: Effort;
   readonly pathRounds: number;
   readonly amounts: Readonly<Record<Kind, number>>;
@@ -35,8 +36,8 @@ export interface Extent {
 
 export const FULL: Extent = {
   quick: false,
-  switchSizes: [1, 100, 1000, 10_000],
-  pathSizes: [1, 100, 1000, 10_000],
+  sizes: [1, 100, 1000, 10_000],
+  several: [10, 100],
   effort: { rounds: 8, each: 4, budget: 8000, limit: 10_000 },
   pathRounds: 5,
   amounts: { connections: 16_000, requests: 60_000, bulk: 24_000, datagrams: 160_000 },
@@ -44,17 +45,20 @@ export const FULL: Extent = {
 };
 export const QUICK: Extent = {
   quick: true,
-  switchSizes: [1, 100],
-  pathSizes: [1, 100],
-  effort: { rounds: 2, each: 2, budget: 2000, limit: 3000 },
+  sizes: [1, 100],
+  several: [100],
+  effort: { rounds: 2, each: 2, budget: 1000, limit: 3000 },
   pathRounds: 2,
   amounts: { connections: 4000, requests: 10_000, bulk: 4000, datagrams: 20_000 },
   startWithin: 20_000,
 };
 
-/** Of both iptables, their tools, nft, the set message, and the daemons. */
-const switching = (): Peer[] => [
-  director(),
+/** Where several are moved, and the lock is held. */
+const MANY = 100;
+
+/** Of several services, the last has UDP too: the first is moved, and those of others have none. */
+const everybody = (services: number): Peer[] => [
+  director({ udp: services === 1 ? [] : [services - 1] }),
   setMessage(),
   haproxy(),
   nftlb(),
@@ -63,9 +67,11 @@ const switching = (): Peer[] => [
   replacedLegacyRule(),
   restoredLegacyRules(),
   nftMap(),
+  straight(),
 ];
-const carrying = (services: number): Peer[] => [
-  director({ datagrams: true, ipv6: services === 1 }),
+/** One of each way to carry: other tools load the same rules. */
+const carriers = (): Peer[] => [
+  director({ udp: [0], ipv6: true }),
   replacedRule(),
   nftMap(),
   nftlb(),
@@ -76,23 +82,10 @@ const carrying = (services: number): Peer[] => [
 type Say = (line: string) => void;
 
 export async function measureAll(programs: Programs, extent: Extent, say: Say): Promise<Results> {
-  const switches = await measureSwitches(programs, extent, say);
-  const paths = await measurePaths(programs, extent, say);
-  return {
-    machine: await machineFacts(extent.quick),
-    switches: switches.results,
-    paths: paths.results,
-    starts: [...switches.starts, ...paths.starts],
-    absent: [...switches.absent, ...paths.absent],
-    daemon: switches.daemon,
-    left: whoIsLeft(),
-  };
-}
-
-interface Part<T> {
-  readonly results: T[];
-  readonly starts: Results['starts'][number][];
-  readonly absent: Absent[];
+  const bench = new Bench(programs, extent, say);
+  for (const services of extent.sizes) await bench.measure(services);
+  await bench.measureOne();
+  return { machine: await machineFacts(extent.quick), ...bench.results, left: whoIsLeft() };
 }
 
 /** keepalived's director is IPVS; where the kernel has none there is nothing to measure. */
@@ -103,63 +96,93 @@ function whoIsLeft(): Results['left'] {
   return [{ peer: 'keepalived', why }];
 }
 
-function casesOf(services: number): Case[] {
-  const one = [0, 1, 4].map((clients) => ({ services, moved: 1, clients }));
-  if (services !== 100) return one;
-  const several = [10, 100].flatMap((moved) => [0, 4].map((clients) => ({ services, moved, clients })));
-  return [...one, ...several, { services, moved: 1, clients: 0, locked: true }];
-}
+class Bench {
+  readonly results = {
+    switches: [] as CaseResult[],
+    paths: [] as PathResult[],
+    starts: [] as Results['starts'][number][],
+    absent: [] as Absent[],
+    daemon: [] as DaemonFigures[],
+  };
+  readonly #programs: Programs;
+  readonly #extent: Extent;
+  readonly #say: Say;
 
-async function measureSwitches(
-  programs: Programs,
-  { switchSizes, effort, startWithin }: Extent,
-  say: Say,
-): Promise<Part<CaseResult> & { readonly daemon: DaemonFigures[] }> {
-  const part: Part<CaseResult> = { results: [], starts: [], absent: [] };
-  const daemon: DaemonFigures[] = [];
-  for (const services of switchSizes) {
+  constructor(programs: Programs, extent: Extent, say: Say) {
+    this.#programs = programs;
+    this.#extent = extent;
+    this.#say = say;
+  }
+
+  /** Switches, what is carried, and the daemon, with so many services. */
+  async measure(services: number): Promise<void> {
     const witnesses = [0, 9, 99, services - 1].filter((n) => n < services);
-    const field = await assemble(programs, switching(), { services, witnesses, within: startWithin });
+    await this.#meet(services, everybody(services), witnesses, async (contenders) => {
+      await this.#switch(services, contenders);
+      const names = new Set(carriers().map(({ name }) => name));
+      const able = contenders.filter(({ peer }) => names.has(peer.name));
+      if (services > 1) await this.#carry(services, able);
+      const own = contenders.find(({ peer }) => peer.name === 'director');
+      if (own === undefined) return;
+      const { place, startedIn } = own;
+      const figures = await daemonFigures(place, services, startedIn, this.#extent.startWithin);
+      this.results.daemon.push(figures);
+      this.#say(JSON.stringify(figures));
+    });
+  }
+
+  /** What one service with all protocols and families carries. */
+  measureOne(): Promise<void> {
+    return this.#meet(1, carriers(), [0], (contenders) => this.#carry(1, contenders));
+  }
+
+  async #meet(
+    services: number,
+    peers: readonly Peer[],
+    witnesses: readonly number[],
+    measure: (contenders: readonly Contender[]) => Promise<void>,
+  ): Promise<void> {
+    const within = this.#extent.startWithin;
+    const field = await assemble(this.#programs, peers, { services, witnesses, within });
     try {
-      note(part, field.contenders, field.absent, say);
-      for (const which of casesOf(services)) {
-        part.results.push(...(await takeCase(field.contenders, which, effort)));
-        say(`switched: ${JSON.stringify(which)}`);
-      }
-      const own = field.contenders.find(({ peer }) => peer.name === 'director');
-      if (own !== undefined)
-        daemon.push(await daemonFigures(own.place, services, own.startedIn, startWithin));
+      for (const { peer, startedIn } of field.contenders)
+        this.results.starts.push({ peer: peer.name, services, ms: startedIn });
+      this.results.absent.push(...field.absent);
+      this.#say(
+        field.contenders.map(({ peer, startedIn }) => `${peer.name} ${startedIn.toFixed(0)} ms`).join(', '),
+      );
+      for (const { peer, why } of field.absent) this.#say(`${peer} with ${services} services: ${why}`);
+      await measure(field.contenders);
     } finally {
       await disband(field);
     }
   }
-  return { ...part, daemon };
+
+  async #switch(services: number, all: readonly Contender[]): Promise<void> {
+    const contenders = all.filter(({ peer }) => peer.still !== true);
+    for (const which of switchCases(services, this.#extent)) {
+      this.results.switches.push(...(await takeCase(contenders, which, this.#extent.effort)));
+      this.#say(`switched: ${JSON.stringify(which)}`);
+    }
+  }
+
+  async #carry(services: number, contenders: readonly Contender[]): Promise<void> {
+    for (const which of pathCases(services, this.#extent)) {
+      this.results.paths.push(...(await takePath(contenders, which, this.#extent.pathRounds)));
+      this.#say(`carried: ${JSON.stringify(which)}`);
+    }
+  }
 }
 
-async function measurePaths(programs: Programs, extent: Extent, say: Say): Promise<Part<PathResult>> {
-  const part: Part<PathResult> = { results: [], starts: [], absent: [] };
-  for (const services of extent.pathSizes) {
-    const witnesses = [0, services - 1];
-    const field = await assemble(programs, carrying(services), {
-      services,
-      witnesses,
-      within: extent.startWithin,
-    });
-    try {
-      note(part, field.contenders, field.absent, say);
-      for (const which of pathCases(services, extent)) {
-        part.results.push(...(await takePath(field.contenders, which, extent.pathRounds)));
-        say(`carried: ${JSON.stringify(which)}`);
-      }
-    } finally {
-      await disband(field);
-    }
-  }
-  return part;
+function switchCases(services: number, { several }: Extent): Case[] {
+  const one = [0, 1, 4].map((clients) => ({ services, moved: 1, clients }));
+  if (services !== MANY) return one;
+  const more = several.flatMap((moved) => [0, 4].map((clients) => ({ services, moved, clients })));
+  return [...one, ...more, { services, moved: 1, clients: 0, locked: true }];
 }
 
 /** All that there is with one service and with most of them; else only what an end of the list may change. */
-function pathCases(services: number, { pathSizes, amounts }: Extent): PathCase[] {
+function pathCases(services: number, { sizes, amounts }: Extent): PathCase[] {
   const of = (kind: Kind, at: 'first' | 'last', family: 4 | 6 = 4): PathCase => ({
     services,
     kind,
@@ -170,13 +193,5 @@ function pathCases(services: number, { pathSizes, amounts }: Extent): PathCase[]
   const others = KINDS.filter((kind) => kind !== 'connections');
   if (services === 1) return [...KINDS.map((kind) => of(kind, 'first')), of('connections', 'first', 6)];
   const ends = [of('connections', 'first'), of('connections', 'last')];
-  return services === Math.max(...pathSizes) ? [...ends, ...others.map((kind) => of(kind, 'last'))] : ends;
-}
-
-function note<T>(part: Part<T>, contenders: readonly Contender[], absent: readonly Absent[], say: Say): void {
-  for (const { peer, services, startedIn } of contenders)
-    part.starts.push({ peer: peer.name, services, ms: startedIn });
-  part.absent.push(...absent);
-  say(contenders.map(({ peer, startedIn }) => `${peer.name} ${startedIn.toFixed(0)} ms`).join(', '));
-  for (const { peer, services, why } of absent) say(`${peer} with ${services} services: ${why}`);
+  return services === Math.max(...sizes) ? [...ends, ...others.map((kind) => of(kind, 'last'))] : ends;
 }

@@ -31,8 +31,9 @@ export interface Effort {
 }
 
 const LOCK = '/run/xtables.lock';
-/** A request that waits for the lock is given up after so long. */
+/** A request that waits for the lock is given up after so long; what waits is waited for so often. */
 const LOCKED_LIMIT_MS = 2000;
+const LOCKED_ROUNDS = 3;
 
 /** All peers in turn, round by round. */
 export async function takeCase(
@@ -42,7 +43,8 @@ export async function takeCase(
 ): Promise<CaseResult[]> {
   const flips = new Map<Contender, Flip[]>(contenders.map((contender) => [contender, []]));
   const spent = new Map<Contender, number>();
-  for (let round = 0; round < effort.rounds; round++) {
+  const rounds = which.locked === true ? Math.min(effort.rounds, LOCKED_ROUNDS) : effort.rounds;
+  for (let round = 0; round < rounds; round++) {
     for (const contender of turned(contenders, round)) {
       if ((spent.get(contender) ?? 0) > effort.budget) continue;
       const since = performance.now();

@@ -34,7 +34,7 @@ const paths: PathResult[] = [];
 
 beforeAll(async () => {
   programs = await buildPrograms();
-  const peers = [director({ datagrams: true }), nftMap()];
+  const peers = [director({ udp: [0] }), nftMap()];
   field = await assemble(programs, peers, { services: SERVICES, witnesses: [0, 2], within: 30_000 });
 });
 afterAll(async () => {

@@ -23,8 +23,8 @@ import type { Place } from '../place.ts';
 import type { Peer } from './peer.ts';
 
 export interface DirectorOptions {
-  /** Its services have UDP as well as TCP. */
-  readonly datagrams?: boolean;
+  /** Which services have UDP as well as TCP. */
+  readonly udp?: readonly number[];
   readonly ipv6?: boolean;
 }
 
@@ -94,7 +94,7 @@ function configOf(place: Place, services: number, options: DirectorOptions): str
 }
 
 /** As the file and the API take it. */
-export function definition(n: number, { datagrams = false, ipv6 = false }: DirectorOptions = {}): object {
+export function definition(n: number, { udp = [], ipv6 = false }: DirectorOptions = {}): object {
   const domu = (side: Side): unknown => ({
     name: domuName(n, side),
     addresses: [domuAddress(n, side), ...(ipv6 ? [domuAddress6(n, side)] : [])],
@@ -104,7 +104,7 @@ export function definition(n: number, { datagrams = false, ipv6 = false }: Direc
     addresses: [serviceAddress(n), ...(ipv6 ? [serviceAddress6(n)] : [])],
     // The client has a route to all of them.
     announce: false,
-    ports: [`${PORT}/tcp`, ...(datagrams ? [`${PORT}/udp`] : [])],
+    ports: [`${PORT}/tcp`, ...(udp.includes(n) ? [`${PORT}/udp`] : [])],
     bridge: {
       name: bridgeName(n),
       gateway: [`${bridgeAddress(n)}/29`, ...(ipv6 ? [`${bridgeAddress6(n)}/64`] : [])],

@@ -5,6 +5,12 @@ import type { Results } from '../results.ts';
 
 const ON_PAPER = 100_000;
 
+/** What falls with the number of services does so by chance. */
+function more(slope: number, onPaper: number): string[] {
+  if (Number.isNaN(slope)) return ['—', '—'];
+  return slope > 0 ? [digits(slope * 1000), digits(onPaper)] : ['none seen', '—'];
+}
+
 interface Row {
   readonly what: string;
   /** By number of services; NaN where nobody measured. */
@@ -19,8 +25,7 @@ export function growthTable(results: Results): string {
     return [
       what,
       ...sizes.map((size) => digits(values.get(size) ?? NaN)),
-      digits(line.slope * 1000),
-      digits(line.at(ON_PAPER)),
+      ...more(line.slope, line.at(ON_PAPER)),
     ];
   });
   const head = ['', ...sizes.map(digits), 'each 1,000 more', `${digits(ON_PAPER)}, on paper`];
