@@ -1,3 +1,4 @@
+import { messageOf } from '../../src/lib/errors.ts';
 import { turned } from './contenders.ts';
 import type { Contender } from './contenders.ts';
 import { serviceAddress, serviceAddress6 } from './numbering.ts';
@@ -17,6 +18,8 @@ export interface PathCase {
 export interface PathResult extends PathCase {
   readonly peer: string;
   readonly works: readonly Worked[];
+  /** What went wrong so that no more could be measured; the others went on. */
+  readonly failure?: string;
 }
 
 const canDo =
@@ -30,19 +33,25 @@ export async function takePath(
   which: PathCase,
   rounds: number,
 ): Promise<PathResult[]> {
-  const contenders = all.filter(canDo(which));
-  const works = new Map<Contender, Worked[]>(contenders.map((contender) => [contender, []]));
+  const able = all.filter(canDo(which));
+  const contenders = able.map((contender) => ({ contender, works: [] as Worked[], failure: '' }));
   const n = which.at === 'first' ? 0 : which.services - 1;
   for (let round = 0; round < rounds; round++) {
-    for (const contender of turned(contenders, round)) {
-      const address = addressOf(contender.peer, n, which.family);
-      works.get(contender)?.push(await work(contender.place, which.kind, which.amount, address));
+    for (const one of turned(contenders, round)) {
+      if (one.failure !== '') continue;
+      const { peer, place } = one.contender;
+      try {
+        one.works.push(await work(place, which.kind, which.amount, addressOf(peer, n, which.family)));
+      } catch (error) {
+        one.failure = messageOf(error);
+      }
     }
   }
-  return contenders.map((contender) => ({
+  return contenders.map(({ contender, works, failure }) => ({
     ...which,
     peer: contender.peer.name,
-    works: works.get(contender) ?? [],
+    works,
+    ...(failure === '' ? {} : { failure }),
   }));
 }
 

@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs';
+import { messageOf } from '../../src/lib/errors.ts';
 import { assemble, disband } from './contenders.ts';
 import type { Absent, Contender } from './contenders.ts';
 import { daemonFigures } from './daemon-figures.ts';
@@ -124,16 +125,24 @@ class Bench {
       if (services > 1) await this.#carry(services, able);
       const own = contenders.find(({ peer }) => peer.name === 'director');
       if (own === undefined) return;
-      const { place, startedIn } = own;
-      const figures = await daemonFigures(place, services, startedIn, this.#extent.startWithin);
-      this.results.daemon.push(figures);
-      this.#say(JSON.stringify(figures));
+      await this.#lookAtDaemon(own);
     });
   }
 
   /** What one service with all protocols and families carries. */
   measureOne(): Promise<void> {
     return this.#meet(1, carriers(), [0], (contenders) => this.#carry(1, contenders));
+  }
+
+  async #lookAtDaemon({ place, services, startedIn }: Contender): Promise<void> {
+    try {
+      const figures = await daemonFigures(place, services, startedIn, this.#extent.startWithin);
+      this.results.daemon.push(figures);
+      this.#say(JSON.stringify(figures));
+    } catch (error) {
+      this.results.absent.push({ peer: 'director, restarted', services, why: messageOf(error) });
+      this.#say(messageOf(error));
+    }
   }
 
   async #meet(
@@ -161,15 +170,22 @@ class Bench {
   async #switch(services: number, all: readonly Contender[]): Promise<void> {
     const contenders = all.filter(({ peer }) => peer.still !== true);
     for (const which of switchCases(services, this.#extent)) {
-      this.results.switches.push(...(await takeCase(contenders, which, this.#extent.effort)));
-      this.#say(`switched: ${JSON.stringify(which)}`);
+      const results = await takeCase(contenders, which, this.#extent.effort);
+      this.results.switches.push(...results);
+      this.#sayAll(`switched: ${JSON.stringify(which)}`, results);
     }
+  }
+
+  #sayAll(what: string, results: readonly { readonly peer: string; readonly failure?: string }[]): void {
+    this.#say(what);
+    for (const { peer, failure } of results) if (failure !== undefined) this.#say(`${peer}: ${failure}`);
   }
 
   async #carry(services: number, contenders: readonly Contender[]): Promise<void> {
     for (const which of pathCases(services, this.#extent)) {
-      this.results.paths.push(...(await takePath(contenders, which, this.#extent.pathRounds)));
-      this.#say(`carried: ${JSON.stringify(which)}`);
+      const results = await takePath(contenders, which, this.#extent.pathRounds);
+      this.results.paths.push(...results);
+      this.#sayAll(`carried: ${JSON.stringify(which)}`, results);
     }
   }
 }

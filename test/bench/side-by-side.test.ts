@@ -17,6 +17,11 @@ it('the director beside others', { timeout: 3_600_000 }, async () => {
     const results = await measureAll(programs, quick ? QUICK : FULL, say);
     console.log(await writeReport(results, OUTPUT));
     const own = results.switches.filter(({ peer }) => peer === 'director').flatMap(({ flips }) => flips);
+    const failures = [...results.switches, ...results.paths].flatMap(({ peer, failure }) =>
+      failure === undefined ? [] : [`${peer}: ${failure}`],
+    );
+    expect(failures).toEqual([]);
+    expect(own.length).toBeGreaterThan(0);
     expect(own.every(({ outcome }) => outcome === 'done')).toBe(true);
     expect(own.reduce((all, { lost, misdirected }) => all + lost + misdirected, 0)).toBe(0);
   } finally {

@@ -1,3 +1,4 @@
+import { messageOf } from '../../src/lib/errors.ts';
 import { run } from '../../src/lab/run.ts';
 import { inNamespace } from '../../src/lab/namespaces.ts';
 import { startProcess } from '../../src/lab/process.ts';
@@ -19,6 +20,8 @@ export interface Case {
 export interface CaseResult extends Case {
   readonly peer: string;
   readonly flips: readonly Flip[];
+  /** What went wrong so that no more could be measured; the others went on. */
+  readonly failure?: string;
 }
 
 export interface Effort {
@@ -41,21 +44,25 @@ export async function takeCase(
   which: Case,
   effort: Effort,
 ): Promise<CaseResult[]> {
-  const flips = new Map<Contender, Flip[]>(contenders.map((contender) => [contender, []]));
-  const spent = new Map<Contender, number>();
+  const all = contenders.map((contender) => ({ contender, flips: [] as Flip[], spent: 0, failure: '' }));
   const rounds = which.locked === true ? Math.min(effort.rounds, LOCKED_ROUNDS) : effort.rounds;
   for (let round = 0; round < rounds; round++) {
-    for (const contender of turned(contenders, round)) {
-      if ((spent.get(contender) ?? 0) > effort.budget) continue;
+    for (const one of turned(all, round)) {
+      if (one.spent > effort.budget || one.failure !== '') continue;
       const since = performance.now();
-      flips.get(contender)?.push(...(await takeOne(contender, which, effort)));
-      spent.set(contender, (spent.get(contender) ?? 0) + performance.now() - since);
+      try {
+        one.flips.push(...(await takeOne(one.contender, which, effort)));
+      } catch (error) {
+        one.failure = messageOf(error);
+      }
+      one.spent += performance.now() - since;
     }
   }
-  return contenders.map((contender) => ({
+  return all.map(({ contender, flips, failure }) => ({
     ...which,
     peer: contender.peer.name,
-    flips: flips.get(contender) ?? [],
+    flips,
+    ...(failure === '' ? {} : { failure }),
   }));
 }
 

@@ -42,7 +42,7 @@ function switchTable(results: Results, which: Case): string {
   );
 }
 
-function switchRow({ peer, flips, clients }: CaseResult): string[] {
+function switchRow({ peer, flips, clients, failure }: CaseResult): string[] {
   const done = flips.filter(({ outcome }) => outcome === 'done');
   const late = flips.filter(({ outcome }) => outcome === 'late');
   const of = (what: 'first' | 'last'): string =>
@@ -55,12 +55,14 @@ function switchRow({ peer, flips, clients }: CaseResult): string[] {
   const sum = (what: 'lost' | 'misdirected' | 'connections'): string =>
     digits(flips.reduce((all, one) => all + one[what], 0));
   const answer =
-    late.length === 0
-      ? spread(
-          done.map((one) => one.answer),
-          MS,
-        )
-      : `more than ${digits(atLeast(late))}`;
+    failure !== undefined && flips.length === 0
+      ? failure.slice(0, 100)
+      : late.length === 0
+        ? spread(
+            done.map((one) => one.answer),
+            MS,
+          )
+        : `more than ${digits(atLeast(late))}`;
   return [
     peer,
     answer,
