@@ -28,8 +28,8 @@ export interface FlipOptions {
   readonly limit: number;
 }
 
-/** Between two requests, for what whoever was asked has still to do. */
-const PAUSE_MS = 10;
+/** Between two requests, for what whoever was asked has still to do: nobody switches without a pause. */
+const PAUSE_MS = 100;
 
 export async function flip(peer: Peer, place: Place, options: FlipOptions): Promise<Flip[]> {
   const { moved, clients, rounds, limit } = options;

@@ -22,7 +22,7 @@ import type { Case, CaseResult, Effort } from './switches.ts';
 import { KINDS } from './works.ts';
 import type { Kind } from './works.ts';
 
-/** How much is done; all of it is bounded, so that the whole is. */
+/** How much is done; all of it is bounded, and so is the whole. */
 export interface Extent {
   readonly quick: boolean;
   readonly sizes: readonly number[];
@@ -33,25 +33,29 @@ export interface Extent {
   readonly amounts: Readonly<Record<Kind, number>>;
   /** Milliseconds that a peer has to start, with however many services. */
   readonly startWithin: number;
+  /** Milliseconds since the beginning, after which nothing more is begun. */
+  readonly deadline: number;
 }
 
 export const FULL: Extent = {
   quick: false,
   sizes: [1, 100, 1000, 10_000],
   several: [10, 100],
-  effort: { rounds: 8, each: 4, budget: 8000, limit: 10_000 },
+  effort: { rounds: 12, each: 1, budget: 8000, limit: 10_000 },
   pathRounds: 5,
   amounts: { connections: 16_000, requests: 60_000, bulk: 24_000, datagrams: 160_000 },
   startWithin: 90_000,
+  deadline: 22 * 60_000,
 };
 export const QUICK: Extent = {
   quick: true,
   sizes: [1, 100],
   several: [100],
-  effort: { rounds: 2, each: 2, budget: 1000, limit: 3000 },
+  effort: { rounds: 2, each: 1, budget: 1000, limit: 3000 },
   pathRounds: 2,
   amounts: { connections: 4000, requests: 10_000, bulk: 4000, datagrams: 20_000 },
   startWithin: 20_000,
+  deadline: 100_000,
 };
 
 /** Where several are moved, and the lock is held. */
@@ -84,8 +88,8 @@ type Say = (line: string) => void;
 
 export async function measureAll(programs: Programs, extent: Extent, say: Say): Promise<Results> {
   const bench = new Bench(programs, extent, say);
-  for (const services of extent.sizes) await bench.measure(services);
   await bench.measureOne();
+  for (const services of extent.sizes) await bench.measure(services);
   return { machine: await machineFacts(extent.quick), ...bench.results, left: whoIsLeft() };
 }
 
@@ -108,6 +112,7 @@ class Bench {
   readonly #programs: Programs;
   readonly #extent: Extent;
   readonly #say: Say;
+  readonly #began = performance.now();
 
   constructor(programs: Programs, extent: Extent, say: Say) {
     this.#programs = programs;
@@ -117,6 +122,7 @@ class Bench {
 
   /** Switches, what is carried, and the daemon, with so many services. */
   async measure(services: number): Promise<void> {
+    if (this.#isOver({ services })) return;
     const witnesses = [0, 9, 99, services - 1].filter((n) => n < services);
     await this.#meet(services, everybody(services), witnesses, async (contenders) => {
       await this.#switch(services, contenders);
@@ -132,6 +138,14 @@ class Bench {
   /** What one service with all protocols and families carries. */
   measureOne(): Promise<void> {
     return this.#meet(1, carriers(), [0], (contenders) => this.#carry(1, contenders));
+  }
+
+  #isOver(which: { readonly services: number }): boolean {
+    if (performance.now() - this.#began < this.#extent.deadline) return false;
+    const why = `no time was left for ${JSON.stringify(which)}`;
+    this.results.absent.push({ peer: 'the bench', services: which.services, why });
+    this.#say(why);
+    return true;
   }
 
   async #lookAtDaemon({ place, services, startedIn }: Contender): Promise<void> {
@@ -170,6 +184,7 @@ class Bench {
   async #switch(services: number, all: readonly Contender[]): Promise<void> {
     const contenders = all.filter(({ peer }) => peer.still !== true);
     for (const which of switchCases(services, this.#extent)) {
+      if (this.#isOver(which)) continue;
       const results = await takeCase(contenders, which, this.#extent.effort);
       this.results.switches.push(...results);
       this.#sayAll(`switched: ${JSON.stringify(which)}`, results);
@@ -183,6 +198,7 @@ class Bench {
 
   async #carry(services: number, contenders: readonly Contender[]): Promise<void> {
     for (const which of pathCases(services, this.#extent)) {
+      if (this.#isOver(which)) continue;
       const results = await takePath(contenders, which, this.#extent.pathRounds);
       this.results.paths.push(...results);
       this.#sayAll(`carried: ${JSON.stringify(which)}`, results);
