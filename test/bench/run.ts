@@ -4,6 +4,7 @@ import { assemble, disband } from './contenders.ts';
 import type { Absent, Contender } from './contenders.ts';
 import { daemonFigures } from './daemon-figures.ts';
 import type { DaemonFigures } from './daemon-figures.ts';
+import { crowd } from './crowd.ts';
 import { takePath } from './paths.ts';
 import type { PathCase, PathResult } from './paths.ts';
 import { director } from './peers/director.ts';
@@ -31,6 +32,8 @@ export interface Extent {
   readonly effort: Effort;
   readonly pathRounds: number;
   readonly amounts: Readonly<Record<Kind, number>>;
+  /** How many connections there have been before a switch among many. */
+  readonly flows: number;
   /** Milliseconds that a peer has to start, with however many services. */
   readonly startWithin: number;
   /** Milliseconds since the beginning, after which nothing more is begun. */
@@ -44,6 +47,7 @@ export const FULL: Extent = {
   effort: { rounds: 12, each: 1, budget: 8000, limit: 10_000 },
   pathRounds: 5,
   amounts: { connections: 16_000, requests: 60_000, bulk: 24_000, datagrams: 160_000 },
+  flows: 50_000,
   startWithin: 90_000,
   deadline: 22 * 60_000,
 };
@@ -54,6 +58,7 @@ export const QUICK: Extent = {
   effort: { rounds: 2, each: 1, budget: 1000, limit: 3000 },
   pathRounds: 2,
   amounts: { connections: 4000, requests: 10_000, bulk: 4000, datagrams: 20_000 },
+  flows: 5000,
   startWithin: 20_000,
   deadline: 100_000,
 };
@@ -83,6 +88,9 @@ const carriers = (): Peer[] => [
   haproxy(),
   straight(),
 ];
+
+/** Whoever is asked what conntrack says, or may be slowed down by it. */
+const TRACKING = ['director', 'iptables -R', 'nft -f, a map'];
 
 type Say = (line: string) => void;
 
@@ -129,6 +137,7 @@ class Bench {
       const names = new Set(carriers().map(({ name }) => name));
       const able = contenders.filter(({ peer }) => names.has(peer.name));
       if (services > 1) await this.#carry(services, able);
+      if (services === 1) await this.#crowd(contenders);
       const own = contenders.find(({ peer }) => peer.name === 'director');
       if (own === undefined) return;
       await this.#lookAtDaemon(own);
@@ -189,6 +198,19 @@ class Bench {
       this.results.switches.push(...results);
       this.#sayAll(`switched: ${JSON.stringify(which)}`, results);
     }
+  }
+
+  /** Who tracks connections switches among many of them. */
+  async #crowd(all: readonly Contender[]): Promise<void> {
+    const { flows, effort } = this.#extent;
+    const which = { services: 1, moved: 1, clients: 0, flows };
+    const contenders = all.filter(({ peer }) => TRACKING.includes(peer.name));
+    if (this.#isOver(which)) return;
+    for (const { peer, place } of contenders)
+      this.#say(`${peer.name}: ${await crowd(place, flows)} flows in conntrack`);
+    const results = await takeCase(contenders, which, effort);
+    this.results.switches.push(...results);
+    this.#sayAll(`switched: ${JSON.stringify(which)}`, results);
   }
 
   #sayAll(what: string, results: readonly { readonly peer: string; readonly failure?: string }[]): void {

@@ -15,6 +15,8 @@ export interface Case {
   readonly clients: number;
   /** Another program holds /run/xtables.lock meanwhile. */
   readonly locked?: boolean;
+  /** So many connections, ended not long ago, are still in conntrack. */
+  readonly flows?: number;
 }
 
 export interface CaseResult extends Case {

@@ -5,6 +5,24 @@ import type { Results } from '../results.ts';
 
 const ON_PAPER = 100_000;
 
+/** A switch of one, idle, by what is in conntrack: answer, milliseconds. */
+export function crowdTable(results: Results): string {
+  const flows = [...new Set(results.switches.map((one) => one.flows ?? 0))].toSorted((a, b) => a - b);
+  const crowded = peersOf(results.switches.filter((one) => one.flows !== undefined));
+  const rows = crowded.map((peer) => [
+    peer,
+    ...flows.map((each) => {
+      const which = { services: 1, moved: 1, clients: 0, flows: each };
+      return digits(figure(flipsOf(results, peer, which), 'answer') / 1e6);
+    }),
+  ]);
+  const head = [
+    'answer, ms',
+    ...flows.map((each) => (each === 0 ? 'no flows' : `${digits(each)} flows in conntrack`)),
+  ];
+  return table(head, rows);
+}
+
 /** What falls with the number of services does so by chance. */
 function more(slope: number, onPaper: number): string[] {
   if (Number.isNaN(slope)) return ['—', '—'];

@@ -8,14 +8,15 @@ export const DIRECTOR = 'director';
 
 /** Those that came to their end. */
 export function flipsOf({ switches }: Results, peer: string, which: Case): readonly Flip[] {
-  const { services, moved, clients, locked = false } = which;
+  const { services, moved, clients, locked = false, flows = 0 } = which;
   const found = switches.find(
     (one) =>
       one.peer === peer &&
       one.services === services &&
       one.moved === moved &&
       one.clients === clients &&
-      (one.locked ?? false) === locked,
+      (one.locked ?? false) === locked &&
+      (one.flows ?? 0) === flows,
   );
   return (found?.flips ?? []).filter(({ outcome }) => outcome === 'done');
 }

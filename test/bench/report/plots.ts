@@ -1,14 +1,13 @@
 import { median, quantile } from '../figures.ts';
 import type { Results } from '../results.ts';
 import type { CaseResult } from '../switches.ts';
-import { drawChart } from './chart.ts';
-import type { Curve } from './chart.ts';
+import type { Chart, Curve } from './chart.ts';
 import { peersOf, rate, sizesOf, worksOf } from './look-up.ts';
 
 /** The pictures of a run, by file name. */
-export function plots(results: Results): Record<string, string> {
+export function plots(results: Results): Record<string, Chart> {
   return {
-    'switch-by-services.svg': drawChart({
+    'switch-by-services.svg': {
       title: 'One service switched, idle: from request to answer',
       yName: 'ms',
       xName: 'services configured',
@@ -18,8 +17,8 @@ export function plots(results: Results): Record<string, string> {
         ({ moved, clients }) => moved === 1 && clients === 0,
         'services',
       ),
-    }),
-    'switch-loaded.svg': drawChart({
+    },
+    'switch-loaded.svg': {
       title: 'One service switched, 4 clients: from request to the first connection on the new DomU',
       yName: 'ms',
       xName: 'services configured',
@@ -29,8 +28,8 @@ export function plots(results: Results): Record<string, string> {
         ({ moved, clients }) => moved === 1 && clients === 4,
         'services',
       ),
-    }),
-    'switch-by-moved.svg': drawChart({
+    },
+    'switch-by-moved.svg': {
       title: 'Several of 100 services switched at once, idle: from request to answer',
       yName: 'ms',
       xName: 'services moved by one request',
@@ -40,14 +39,14 @@ export function plots(results: Results): Record<string, string> {
         ({ services, clients }) => services === 100 && clients === 0,
         'moved',
       ),
-    }),
-    'connections.svg': drawChart({
+    },
+    'connections.svg': {
       title: 'New connections to the last service of the list',
       yName: 'connections a second, 4 clients',
       xName: 'services configured',
       linear: true,
       curves: connectionCurves(results),
-    }),
+    },
   };
 }
 
@@ -60,7 +59,7 @@ function switchCurves(
   return peersOf(switches).map((name) => ({
     name,
     points: switches
-      .filter((one) => one.peer === name && one.locked !== true && isMeant(one))
+      .filter((one) => one.peer === name && one.locked !== true && one.flows === undefined && isMeant(one))
       .map((one) => ({
         x: one[x],
         times: one.flips.map((each) => each[what] / 1e6).filter((time) => time > 0),

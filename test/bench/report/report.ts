@@ -2,7 +2,8 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Results } from '../results.ts';
 import { aimsTable } from './aims.ts';
-import { growthTable } from './growth.ts';
+import { crowdTable, growthTable } from './growth.ts';
+import { drawChart } from './chart.ts';
 import { plots } from './plots.ts';
 import { briefPaths, briefSwitches, machineLine, pathTables, switchTables } from './tables.ts';
 
@@ -13,7 +14,7 @@ export function reportText(results: Results): string {
     switchTables(results),
     pathTables(results),
     leftText(results),
-    `How the cost grows\n\n${growthTable(results)}`,
+    `How the cost grows\n\n${growthTable(results)}\n\n${crowdTable(results)}`,
     briefSwitches(results),
     briefPaths(results),
     aimsTable(results),
@@ -27,6 +28,7 @@ export function reportText(results: Results): string {
 export async function writeReport(results: Results, directory: string): Promise<string> {
   await mkdir(directory, { recursive: true });
   const text = reportText(results);
+  const pictures = plots(results);
   const files: Record<string, string> = {
     'results.json': `${JSON.stringify(results, null, 1)}\n`,
     'report.txt': `${text}\n`,
@@ -36,9 +38,10 @@ export async function writeReport(results: Results, directory: string): Promise<
       briefSwitches(results),
       briefPaths(results),
       leftText(results),
+      ...Object.entries(pictures).map(([name, { title }]) => `![${title}](test/bench/pictures/${name})`),
     ].join('\n\n'),
-    'growth.md': growthTable(results),
-    ...plots(results),
+    'growth.md': `${growthTable(results)}\n\n${crowdTable(results)}`,
+    ...Object.fromEntries(Object.entries(pictures).map(([name, chart]) => [name, drawChart(chart)])),
   };
   for (const [name, content] of Object.entries(files)) await writeFile(join(directory, name), content);
   return text;

@@ -24,13 +24,14 @@ export function switchTables(results: Results): string {
   return cases.map((which) => `${title(which)}\n\n${switchTable(results, which)}`).join('\n\n');
 }
 
-const title = ({ services, moved, clients, locked = false }: Case): string =>
+const title = ({ services, moved, clients, locked = false, flows = 0 }: Case): string =>
   [
     `${digits(moved)} of ${digits(services)} services moved`,
     clients === 0
       ? 'nobody connects'
       : `${clients} ${clients === 1 ? 'client connects' : 'clients connect'} back to back`,
     ...(locked ? ["another program holds iptables' lock"] : []),
+    ...(flows > 0 ? [`about ${digits(flows)} flows in conntrack`] : []),
   ].join(', ');
 
 function switchTable(results: Results, which: Case): string {
