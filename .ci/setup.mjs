@@ -1,6 +1,6 @@
 // Installs what a fresh machine lacks: packages by apt-get, dependencies by npm ci; then builds. Plain JavaScript, since
 // it runs before anything is installed. `--for test` also gets what only the tests need, `--for deb` what builds a
-// Debian package; `--rig` also builds what the scenarios on a real Xen boot: where that cannot be, it says why, and
+// Debian package, `--for bench` whom the director is compared with; `--rig` also builds what the scenarios on a real Xen boot: where that cannot be, it says why, and
 // those scenarios will fail.
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
@@ -11,6 +11,7 @@ import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const forTests = process.argv.includes('test');
+const forBench = process.argv.includes('bench');
 const forPackage = forTests || process.argv.includes('deb');
 const TOOLS = {
   ip: 'iproute2',
@@ -40,12 +41,17 @@ const TEST_TOOLS = {
   '/lib/systemd/systemd': 'systemd',
 };
 const PACKAGE_TOOLS = { 'dpkg-buildpackage': 'dpkg-dev', dh: 'debhelper', make: 'make' };
-// Tests run them, in namespaces of their own. They are only taken out of their packages: installed, they would listen
-// on this host, and change its firewall.
+// Tests and benches run them, in namespaces of their own. They are only taken out of their packages: installed, they
+// would listen on this host, and change its firewall.
 const UNPACKED = {
   promtool: ['prometheus'],
   'firewall-cmd': ['firewalld', 'python3-firewall', 'python3-nftables'],
 };
+const PEERS = {
+  haproxy: ['haproxy', 'liblua5.3-0', 'libopentracing-c-wrapper0', 'libopentracing1'],
+  nftlb: ['nftlb', 'libev4', 'libjansson4'],
+};
+const BENCH_TOOLS = { nft: 'nftables', ss: 'iproute2' };
 // better-sqlite3 is compiled where its prebuilt binary cannot be had.
 const BUILD_TOOLS = { python3: 'python3', make: 'make', 'g++': 'g++' };
 // The meter's helper; without it costs are estimated. Tests measure.
@@ -59,10 +65,14 @@ installPackages({
   ...TOOLS,
   ...(forTests ? TEST_TOOLS : {}),
   ...(forPackage ? PACKAGE_TOOLS : {}),
+  ...(forBench ? BENCH_TOOLS : {}),
   ...(stale('node_modules/.package-lock.json', ['package-lock.json']) ? BUILD_TOOLS : {}),
-  ...(forPackage || (process.getuid() === 0 && stale('dist/native/meter', NATIVE)) ? NATIVE_TOOLS : {}),
+  ...(forPackage || forBench || (process.getuid() === 0 && stale('dist/native/meter', NATIVE))
+    ? NATIVE_TOOLS
+    : {}),
 });
-if (forTests) for (const [tool, names] of Object.entries(UNPACKED)) unpack(tool, names);
+const unpacked = { ...(forTests ? UNPACKED : {}), ...(forBench ? PEERS : {}) };
+for (const [tool, names] of Object.entries(unpacked)) unpack(tool, names);
 const rig = process.argv.includes('--rig') ? buildRig() : null;
 if (stale('node_modules/.package-lock.json', ['package-lock.json']))
   run('npm', ['ci', '--no-fund', '--no-audit', '--loglevel=error']);
@@ -111,7 +121,7 @@ function isThere(tool) {
 /** Puts what the packages have in /usr into .cache/FIRST, where .ci/test.mjs and tests find it. */
 function unpack(tool, names) {
   const target = join(root, '.cache', names[0]);
-  if (isThere(tool) || existsSync(join(target, 'bin', tool))) return;
+  if (isThere(tool) || ['bin', 'sbin'].some((place) => existsSync(join(target, place, tool)))) return;
   const directory = mkdtempSync(join(tmpdir(), 'director-setup-'));
   const download = ['apt-get', ['download', '-qq', '-o', 'APT::Sandbox::User=root', ...names]];
   try {

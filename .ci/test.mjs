@@ -4,6 +4,8 @@
 // `--faults`: the crash suite alone, with a thousand kills; `node .ci/figures.mjs` then puts its figures into README.md.
 // `--xen`: the scenarios on a real Xen alone.
 // `--bench`: what routing costs alone, seven rounds of each work.
+// `--side-by-side`: the director beside others; `--quick` with it: in two minutes. `node .ci/figures.mjs bench` then puts its
+// figures into README.md.
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -12,13 +14,19 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const XEN = ['--config', 'test/xen/vitest.config.ts'];
-const CHOICES = { '--faults': askForFaults, '--bench': askForBenches, '--xen': () => XEN };
+const CHOICES = {
+  '--faults': askForFaults,
+  '--bench': askForBenches,
+  '--side-by-side': askForPeers,
+  '--quick': askForHaste,
+  '--xen': () => XEN,
+};
 const root = fileURLToPath(new URL('..', import.meta.url));
 const [first, countsFile] = process.argv.slice(2);
 const inside = first === '--inside';
 const rest = process.argv.slice(inside ? 4 : 2).flatMap((arg) => CHOICES[arg]?.() ?? [arg]);
-const unpacked = ['prometheus/bin', 'firewalld/bin', 'firewalld/sbin'].map((path) =>
-  join(root, '.cache', path),
+const unpacked = ['prometheus/bin', 'firewalld/bin', 'firewalld/sbin', 'haproxy/sbin', 'nftlb/sbin'].map(
+  (path) => join(root, '.cache', path),
 );
 process.env.PATH = [process.env.PATH ?? '', '/usr/sbin', '/sbin', ...unpacked].join(':');
 process.exitCode = inside ? runTests(rest) : await runLanes(rest);
@@ -32,6 +40,16 @@ function askForFaults() {
 function askForBenches() {
   process.env.BENCH_ROUNDS ??= '7';
   return ['test/bench/cpu.test.ts'];
+}
+
+function askForPeers() {
+  process.env.BENCH = 'all';
+  return ['test/bench/side-by-side.test.ts'];
+}
+
+function askForHaste() {
+  process.env.BENCH = 'quick';
+  return [];
 }
 
 /** What is asked for; or all there is, of which the emulated machine has a lane of its own. */
@@ -69,6 +87,7 @@ function enter(name, directory, args, log) {
   const countsFile = join(directory, `${name}.json`);
   const output = log === undefined ? 'inherit' : openSync(log, 'a');
   const argv = [
+    ...(log === undefined ? [] : ['nice', '-n', '5']),
     ...['unshare', process.getuid() === 0 ? '-nm' : '-Urnm', '--kill-child'],
     ...[process.execPath, fileURLToPath(import.meta.url), '--inside', countsFile, ...args],
   ];

@@ -1,0 +1,25 @@
+import type { Side } from '../numbering.ts';
+import type { Place } from '../place.ts';
+
+/** A request that changes where clients are sent, in the words of native/action.h. */
+export interface Action {
+  readonly how: string;
+  readonly payload: string;
+}
+
+/** Whoever directs clients to DomUs. */
+export interface Peer {
+  /** What it is called in tables. */
+  readonly name: string;
+  /** It moves no clients by itself: there is nothing to switch. */
+  readonly still?: true;
+  /** UDP is nothing that it can do. */
+  readonly streamsOnly?: true;
+  readonly ipv6?: true;
+  /** How many rules, elements and so on it has; the first DomU of each service has everybody. `within`: milliseconds. */
+  start(place: Place, services: number, within: number): Promise<void>;
+  /** Where clients ask for a service. */
+  address?(n: number): string;
+  address6?(n: number): string;
+  move(place: Place, services: readonly number[], to: Side): Action;
+}
