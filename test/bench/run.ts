@@ -82,6 +82,7 @@ const everybody = (services: number): Peer[] => [
 /** One of each way to carry: other tools load the same rules. */
 const carriers = (): Peer[] => [
   director({ udp: [0], ipv6: true }),
+  director({ udp: [0], ipv6: true, unmetered: true }),
   replacedRule(),
   nftMap(),
   nftlb(),

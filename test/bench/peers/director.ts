@@ -26,6 +26,8 @@ export interface DirectorOptions {
   /** Which services have UDP as well as TCP. */
   readonly udp?: readonly number[];
   readonly ipv6?: boolean;
+  /** It does not measure what routing costs. */
+  readonly unmetered?: true;
 }
 
 export const socketOf = (place: Place): string => join(place.directory, 'director.sock');
@@ -33,7 +35,7 @@ export const socketOf = (place: Place): string => join(place.directory, 'directo
 /** The built daemon, as it is shipped: every commit on the disk, the meter on. Its guests are not probed. */
 export function director(options: DirectorOptions = {}): Peer {
   return {
-    name: 'director',
+    name: options.unmetered === true ? 'director, its meter off' : 'director',
     ...(options.ipv6 === true ? { ipv6: true } : {}),
     async start(place, services, within) {
       await mkdir(join(place.directory, 'state'), { recursive: true });
@@ -89,6 +91,7 @@ function configOf(place: Place, services: number, options: DirectorOptions): str
     listen: { socket: socketOf(place) },
     state: join(place.directory, 'state'),
     uplink: 'eth0',
+    ...(options.unmetered === true ? { cpu: { meter: 'off' } } : {}),
     services: Object.fromEntries(numbers.map((n) => [serviceName(n), definition(n, options)])),
   });
 }

@@ -135,7 +135,7 @@ function daemonAims({ daemon }: Results): Aim[] {
   const largest = daemon.toSorted((a, b) => a.services - b.services).at(-1);
   if (largest === undefined) return [];
   const thousand = daemon.find(({ services }) => services === 1000);
-  const many = `${digits(largest.services)} services`;
+  const many = largest.services === 1 ? '1 service' : `${digits(largest.services)} services`;
   // An aim is for ten thousand; with fewer there is only a figure.
   const judged = (ok: boolean): boolean | null => (largest.services === 10_000 ? ok : null);
   const { firstStart, restart, resident, change } = largest;

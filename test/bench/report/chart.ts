@@ -28,9 +28,9 @@ const COLORS = [
   '#ff780a',
   '#b877d9',
   '#ff7383',
-  '#8ab8ff',
+  '#33b5a5',
   '#d8d9da',
-  '#c0d8ff',
+  '#c08552',
 ];
 
 /** As SVG; x by its logarithm, y too unless it is linear. Bars show between what half of all values lie. */
@@ -76,7 +76,7 @@ function drawCurve({ points }: Curve, n: number, x: Scale, y: Scale): string {
     (point) =>
       `<path d="M${x(point.x)} ${y(point.low)}V${y(point.high)}" stroke="${color}" stroke-width="1"/><circle cx="${x(point.x)}" cy="${y(point.y)}" r="3" fill="${color}"/>`,
   );
-  return `<path d="${path}" fill="none" stroke="${color}" stroke-width="1.5"/>${dots.join('')}`;
+  return `<path d="${path}" fill="none" stroke="${color}" stroke-width="${n === 0 ? 2.5 : 1.5}"/>${dots.join('')}`;
 }
 
 function legendLine(name: string, n: number): string {
