@@ -50,12 +50,15 @@ export class LinuxKernel implements Kernel {
   // Families of requests have sockets of their own, so that none waits behind another's dump.
   readonly #connections = {
     ipset: NetlinkConnection.open(NETLINK_NETFILTER, { nameErrno: nameIpsetErrno }),
+    lists: NetlinkConnection.open(NETLINK_NETFILTER, { nameErrno: nameIpsetErrno }),
     conntrack: NetlinkConnection.open(NETLINK_NETFILTER),
     generation: NetlinkConnection.open(NETLINK_NETFILTER),
   };
   readonly #route: NetlinkConnection;
   readonly #links: LinkClient;
   readonly #ipset = new IpsetClient(this.#connections.ipset);
+  /** For looks at thousands of sets, which take long: no flip waits behind one. */
+  readonly #lists = new IpsetClient(this.#connections.lists);
   readonly #conntrack = new ConntrackClient(this.#connections.conntrack);
   readonly #iptables: Iptables;
   readonly #neighbours: Neighbours;
@@ -73,7 +76,7 @@ export class LinuxKernel implements Kernel {
     const [links, ipset, iptables] = [this.#links, this.#ipset, this.#iptables];
     const generation = (): Promise<number | null> => this.generation();
     this.#tables = new TableReader({ iptables, jumps, generation });
-    this.#fingerprint = new Fingerprint({ links, ipset, iptables, clock, generation });
+    this.#fingerprint = new Fingerprint({ links, ipset: this.#lists, iptables, clock, generation });
     this.#apply = applier({ links, ipset, iptables, neighbours: this.#neighbours, now: () => clock.now() });
   }
 
@@ -82,7 +85,7 @@ export class LinuxKernel implements Kernel {
   }
 
   observe(scope: Scope): Promise<KernelState> {
-    const parts = { links: this.#links, ipset: this.#ipset, tables: this.#tables };
+    const parts = { links: this.#links, ipset: this.#lists, tables: this.#tables };
     return observe({ ...parts, now: () => this.#clock.now() }, scope);
   }
 
@@ -154,7 +157,7 @@ export class LinuxKernel implements Kernel {
   }
 
   async counters(set: string): Promise<Map<string, Traffic>> {
-    const listed = await this.#ipset.get(set, this.#clock.now());
+    const listed = await this.#lists.get(set, this.#clock.now());
     if (listed === null) {
       throw new KernelError(`the counters of set ${set} could not be read: there is no such set`, {
         code: 'ENOENT',

@@ -22,7 +22,7 @@ interface Parts {
   readonly links: LinkClient;
   readonly ipset: IpsetClient;
   readonly tables: TableReader;
-  now(): number;
+  readonly now: () => number;
 }
 
 /** What there is of ours, wherever it is, and what `scope` asks for. Changes nothing. */

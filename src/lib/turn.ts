@@ -1,7 +1,7 @@
 import { setImmediate } from 'node:timers/promises';
 
 /** Milliseconds. Whoever waits for the event loop waits for one turn at most; each costs some microseconds. */
-const LENGTH = 3;
+const LENGTH = 1;
 
 /** Long work in parts: between two of them others have their turn of the event loop, once this one has been long enough. */
 export class Turn {

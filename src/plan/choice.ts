@@ -7,7 +7,7 @@ import { portKeys, sorted } from './sets.ts';
  * Services on trial: their addresses and ports go to the secondary, and both DomUs' roles are inverted for the filter
  * that keeps the dark one dark. All with the trial's deadline, so that the kernel ends it when nobody else does.
  */
-export function planChoice({ services }: DirectorState): Choice {
+export function planChoice({ services }: Pick<DirectorState, 'services'>): Choice {
   const elements = services.flatMap(({ service, trial, pinned }) => {
     if (trial === null || pinned) return [];
     const ports = FAMILIES.flatMap((family) => portKeys(service, family));

@@ -3,6 +3,7 @@ import { otherSlot } from '../model/state.ts';
 import type { Context } from './context.ts';
 import { liveSlotOf, marksOf, testersAt } from './flows.ts';
 import type { Old } from './flows.ts';
+import { eventfulOf } from './registry.ts';
 import type { Entries, Entry } from './registry.ts';
 
 /**
@@ -20,7 +21,7 @@ const MOST_LEASES = 32;
  */
 export function bequeath(context: Context, entries: Entries = context.entries): void {
   const leaving = context.leaving.map((old) => ({ ...old, at: context.clock.now() }));
-  const all = context.down ? [] : [...entries.values()];
+  const all = context.down ? [] : eventfulOf(entries);
   const leases = all
     .flatMap(leaseEnds)
     .sort((a, b) => a.at - b.at)
@@ -53,11 +54,12 @@ function bequestsOf(context: Context, { entry, slot, at }: Leaving): Bequest[] {
   return AFTER_MS.map((after) => ({ at: at + after, flows, sparing }));
 }
 
-/** The DomUs that are live before, and not after, these entries count. */
+/** The DomUs that are live before, and not after, these entries count: without a trial on either side none is. */
 export function leftBy(before: Entries, after: Entries): Old[] {
-  return [...after.values()].flatMap((entry) => {
-    const old = before.get(entry.service.name);
-    if (old === undefined || old === entry || liveSlotOf(old) === liveSlotOf(entry)) return [];
+  const names = new Set([...eventfulOf(before), ...eventfulOf(after)].map(({ service }) => service.name));
+  return [...names].flatMap((name) => {
+    const [old, entry] = [before.get(name), after.get(name)];
+    if (old === undefined || entry === undefined || liveSlotOf(old) === liveSlotOf(entry)) return [];
     return [{ entry: old, slot: liveSlotOf(old) }];
   });
 }

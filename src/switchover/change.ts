@@ -3,6 +3,7 @@ import type { JournalRecord } from '../model/records.ts';
 import type { Context } from './context.ts';
 import { publish, saveEntry, stateOf, withEntries } from './context.ts';
 import type { Actor } from './director.ts';
+import { withoutEntries } from './registry.ts';
 import type { Entries, Entry } from './registry.ts';
 import { settleSenders } from './senders.ts';
 
@@ -36,8 +37,7 @@ export async function change(
     }),
   );
   const before = context.entries;
-  const next = withEntries(before, changed);
-  for (const name of removed) next.delete(name);
+  const next = withoutEntries(withEntries(before, changed), removed);
   try {
     await applyEntries(context, next, false);
     const records = store.write(() => {

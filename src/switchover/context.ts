@@ -16,7 +16,9 @@ import type { Unfinished } from './confirm.ts';
 import type { Actor, DirectorEvents } from './director.ts';
 import type { Old } from './flows.ts';
 import type { Entries, Entry } from './registry.ts';
-import { confirmedEntry, endsOf, isDecided, toState } from './registry.ts';
+import { confirmedEntry, endsOf, eventfulOf, isDecided, toState, withEntries } from './registry.ts';
+
+export { withEntries };
 
 /**
  * Why a switch came to what it came to: somebody asked for it, its time was up, the kernel or the store did not take it,
@@ -98,7 +100,7 @@ export function stateOf(context: Context, entries: Entries = context.entries): D
 /** The next moment after `now` at which something of theirs ends by itself; Infinity where nothing will. */
 function nextEnd(entries: Entries, now: number): number {
   let next = Infinity;
-  for (const entry of entries.values())
+  for (const entry of eventfulOf(entries))
     for (const end of endsOf(entry)) if (end > now && end < next) next = end;
   return next;
 }
@@ -108,13 +110,6 @@ export function watchDomus({ entries, guests, health }: Context): void {
   const services = [...entries.values()].map(({ service }) => service);
   health.watch(services);
   guests.watch(services);
-}
-
-/** The map with some of its entries replaced. */
-export function withEntries(entries: Entries, changed: readonly Entry[]): Map<string, Entry> {
-  const next = new Map(entries);
-  for (const entry of changed) next.set(entry.service.name, entry);
-  return next;
 }
 
 /** To be called inside a store transaction; the event goes out with `publish` after it. */

@@ -6,7 +6,7 @@ import type { Context } from './context.ts';
 import { journal, publish, saveEntry, withEntries } from './context.ts';
 import { endTrial } from './end-trial.ts';
 import { cut, liveSlotOf } from './flows.ts';
-import { endsOf } from './registry.ts';
+import { endsOf, eventfulOf } from './registry.ts';
 import type { Entry } from './registry.ts';
 import { settleSenders } from './senders.ts';
 import { list } from './switch-over.ts';
@@ -16,7 +16,7 @@ const DIRECTOR = { by: 'director' };
 /** The next moment at which something ends by itself; null where nothing will. */
 export function nextDeadline({ entries, store }: Context): number | null {
   let next = Infinity;
-  for (const entry of entries.values()) for (const end of endsOf(entry)) next = Math.min(next, end);
+  for (const entry of eventfulOf(entries)) for (const end of endsOf(entry)) next = Math.min(next, end);
   for (const { drainUntil } of store.draining()) next = Math.min(next, drainUntil ?? Infinity);
   return next === Infinity ? null : next;
 }
@@ -31,14 +31,14 @@ export async function passDeadlines(context: Context): Promise<void> {
 
 async function expireTrials(context: Context, now: number): Promise<void> {
   const due = new Set<string>();
-  for (const { trial } of context.entries.values()) {
+  for (const { trial } of eventfulOf(context.entries)) {
     if (trial?.state === 'trial' && trial.confirmBy !== null && trial.confirmBy <= now) due.add(trial.id);
   }
   for (const id of due) await endTrial(context, id, 'expired', DIRECTOR);
 }
 
 async function endHoldsAndLeases(context: Context, now: number): Promise<void> {
-  const due = [...context.entries.values()].filter((entry) => hasEnded(entry, now));
+  const due = eventfulOf(context.entries).filter((entry) => hasEnded(entry, now));
   if (due.length === 0) return;
   const ended = context.store.write(() => due.map((entry) => endOf(context, entry, now)));
   context.entries = withEntries(
@@ -54,7 +54,6 @@ async function endHoldsAndLeases(context: Context, now: number): Promise<void> {
 }
 
 function hasEnded({ heldUntil, leases }: Entry, now: number): boolean {
-  if (heldUntil === null && leases.length === 0) return false;
   return [heldUntil, ...leases.map(({ expiresAt }) => expiresAt)].some((end) => end !== null && end <= now);
 }
 

@@ -4,7 +4,7 @@ import { planChoice } from '../plan/choice.ts';
 import { bequeath, leftBy } from './bequeath.ts';
 import { applyEntries } from './change.ts';
 import type { Context } from './context.ts';
-import { stateOf } from './context.ts';
+import { eventfulOf, toState } from './registry.ts';
 import type { Entries } from './registry.ts';
 
 /**
@@ -12,7 +12,8 @@ import type { Entries } from './registry.ts';
  * taken the sets apart, they are put together first; a rollback must not fail for that.
  */
 export async function flip(context: Context, entries: Entries): Promise<Swap> {
-  const choice = planChoice(stateOf(context, entries));
+  const now = context.clock.now();
+  const choice = planChoice({ services: eventfulOf(entries).map((entry) => toState(entry, now)) });
   const prepared = await context.kernel.prepareChoice(choice).catch(async (error: unknown) => {
     if (!isNotFound(error)) throw error;
     await applyEntries(context, context.entries, true);

@@ -49,6 +49,35 @@ export function confirmedEntry(entry: Entry): Entry {
 
 export type Entries = ReadonlyMap<string, Entry>;
 
+/** On trial, held, or tested for a time: of thousands of services few are, and whatever looks at deadlines looks at these. */
+const isEventful = ({ trial, heldUntil, leases }: Entry): boolean =>
+  trial !== null || heldUntil !== null || leases.length > 0;
+
+const eventful = new WeakMap<Entries, readonly Entry[]>();
+
+export function eventfulOf(entries: Entries): readonly Entry[] {
+  const known = eventful.get(entries) ?? [...entries.values()].filter(isEventful);
+  eventful.set(entries, known);
+  return known;
+}
+
+/** The map with some of its entries replaced. */
+export function withEntries(entries: Entries, changed: readonly Entry[]): Map<string, Entry> {
+  const next = new Map(entries);
+  for (const entry of changed) next.set(entry.service.name, entry);
+  const names = new Set(changed.map(({ service }) => service.name));
+  const others = eventfulOf(entries).filter(({ service }) => !names.has(service.name));
+  eventful.set(next, [...others, ...[...names].flatMap((name) => next.get(name) ?? []).filter(isEventful)]);
+  return next;
+}
+
+/** The same without some of them. */
+export function withoutEntries(entries: Entries, names: readonly string[]): Map<string, Entry> {
+  const next = new Map(entries);
+  for (const name of names) next.delete(name);
+  return next;
+}
+
 /** A trial whose deadline has passed has ended, also in the kernel; who notices it first writes it down. */
 function isOver({ confirmBy }: SwitchRecord, now: number): boolean {
   return confirmBy !== null && confirmBy <= now;

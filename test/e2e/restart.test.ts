@@ -1,6 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import type { ServiceView } from '../../src/api/contract.ts';
+import { callApi } from '../../src/lab/api.ts';
 import { ManyServices } from './support/many.ts';
 
 const SERVICES = 300;
@@ -73,6 +75,30 @@ it(
     await many.start();
     const listed = (): Promise<string> => many.must('ipset', 'list', 'dir-vips');
     await expect.poll(listed, { timeout: 30_000 }).toMatch(/^(?!.*203\.0\.113\.9).*198\.18\.0\.9/s);
+    await many.stop();
+  },
+);
+
+it(
+  'a reload of a long file changes what is another one in it, and tells each fault by its line',
+  { timeout: 120_000 },
+  async () => {
+    await many.start();
+    const reload = (): ReturnType<typeof callApi> => callApi(many.socket, 'POST', '/v1/reload', {}, 60_000);
+    const generation = async (name: string): Promise<unknown> =>
+      ((await callApi(many.socket, 'GET', `/v1/services/${name}`)).body as ServiceView).generation;
+    const [seven, eight] = [await generation('s7'), await generation('s8')];
+    await many.configure({ s7: { ports: ['25/tcp', '4711/tcp'] } });
+    expect((await reload()).status).toBeLessThan(300);
+    expect(await many.must('iptables', '-t', 'nat', '-S')).toMatch(
+      /-d 198\.18\.0\.7\/32 .*--dports 25,4711 -g DIR-s7/,
+    );
+    expect(await generation('s7')).not.toBe(seven);
+    expect(await generation('s8')).toBe(eight);
+    await many.configure({ s7: { ports: ['25/tcp', '4711/tcp'] }, s9: { ports: ['nonsense'] } });
+    const refused = await reload();
+    expect(refused.status).toBe(422);
+    expect(JSON.stringify(refused.body)).toMatch(/services\.s9\.ports/);
     await many.stop();
   },
 );

@@ -13,7 +13,8 @@ import { DIRECTOR } from './scripts.ts';
 import { until } from './until.ts';
 
 const UPLINK = 'many0';
-const READY_WITHIN = 120_000;
+const MANY_BRIDGES = 2000;
+const READY_WITHIN = 600_000;
 
 /** A definition that has no guests: what is measured is what the director does by itself. */
 export function definition(n: number): Record<string, unknown> {
@@ -81,8 +82,19 @@ export class ManyServices {
   /** The kernel removes with the namespace all that is in it. */
   async destroy(): Promise<void> {
     await this.stop();
+    if (this.#count >= MANY_BRIDGES) await this.#deleteBridges();
     await deleteNamespace(this.#namespace);
     await rm(this.directory, { recursive: true, force: true });
+  }
+
+  /** One by one: all at once, with the namespace, they would keep everybody else's rtnl lock for minutes. */
+  async #deleteBridges(): Promise<void> {
+    const links = JSON.parse(await this.must('ip', '-j', 'link', 'show', 'type', 'bridge')) as {
+      ifname: string;
+    }[];
+    const batch = `${this.directory}/bridges`;
+    await writeFile(batch, links.map(({ ifname }) => `link delete ${ifname}\n`).join(''));
+    await this.must('ip', '-force', '-batch', batch);
   }
 
   get socket(): string {

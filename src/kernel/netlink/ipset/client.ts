@@ -10,7 +10,6 @@ import {
   beginningWith,
   decodeLine,
   decodeRevision,
-  decodeSets,
   decodeSetsInTurns,
   sizesOfHeads,
   sumOfHeads,
@@ -180,7 +179,7 @@ export class IpsetClient {
     try {
       const payload = encode.encodeList(name, head);
       const messages = await dumpWhole(this.#connection, encode.commandType('list'), payload);
-      return decodeSets(messages, now)[0] ?? null;
+      return (await decodeSetsInTurns(messages, now))[0] ?? null;
     } catch (error) {
       if (isNotFound(error)) return null;
       throw error;
