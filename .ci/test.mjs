@@ -22,9 +22,14 @@ const CHOICES = {
 const root = fileURLToPath(new URL('..', import.meta.url));
 const inside = process.argv[2] === '--inside';
 const rest = process.argv.slice(inside ? 3 : 2).flatMap((arg) => CHOICES[arg]?.() ?? [arg]);
-const unpacked = ['prometheus/bin', 'firewalld/bin', 'firewalld/sbin', 'haproxy/sbin', 'nftlb/sbin'].map(
-  (path) => join(root, '.cache', path),
-);
+const unpacked = [
+  'prometheus/bin',
+  'firewalld/bin',
+  'firewalld/sbin',
+  'haproxy/sbin',
+  'nftlb/sbin',
+  'keepalived/sbin',
+].map((path) => join(root, '.cache', path));
 process.env.PATH = [process.env.PATH ?? '', '/usr/sbin', '/sbin', ...unpacked].join(':');
 process.exitCode = inside ? runTests(rest) : enter(rest);
 
