@@ -236,7 +236,7 @@ function switchCases(services: number, { several }: Extent): Case[] {
   const one = [0, 1, 4].map((clients) => ({ services, moved: 1, clients }));
   if (services !== MANY) return one;
   const more = several.flatMap((moved) => [0, 4].map((clients) => ({ services, moved, clients })));
-  return [...one, ...more, { services, moved: 1, clients: 0, locked: true }];
+  return [...one, { services, moved: 1, clients: 0, locked: true }, ...more];
 }
 
 /** All that there is with one service and with most of them; else only what an end of the list may change. */
