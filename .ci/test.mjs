@@ -1,12 +1,14 @@
 // Runs the static checks, then all tests in network and mount namespaces of their own, with an empty /run: whatever a
-// test does, this host's own rules, links and sets are out of its reach. Ends with the line "N passed, N failed".
+// test does, this host's own rules, links and sets are out of its reach. The scenarios on a real Xen, in an emulated
+// machine, run beside all that, in namespaces of theirs. Ends with the line "N passed, N failed".
 // `--faults`: the crash suite alone, with a thousand kills; `node .ci/figures.mjs` then puts its figures into README.md.
-// `--xen`: the scenarios on a real Xen alone, in an emulated machine; they are not among all tests.
+// `--xen`: the scenarios on a real Xen alone.
 // `--bench`: what routing costs alone, seven rounds of each work.
 // `--side-by-side`: the director beside others; `--quick` with it: in two minutes. `node .ci/figures.mjs bench` then puts its
 // figures into README.md.
-import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -20,8 +22,9 @@ const CHOICES = {
   '--xen': () => XEN,
 };
 const root = fileURLToPath(new URL('..', import.meta.url));
-const inside = process.argv[2] === '--inside';
-const rest = process.argv.slice(inside ? 3 : 2).flatMap((arg) => CHOICES[arg]?.() ?? [arg]);
+const [first, countsFile] = process.argv.slice(2);
+const inside = first === '--inside';
+const rest = process.argv.slice(inside ? 4 : 2).flatMap((arg) => CHOICES[arg]?.() ?? [arg]);
 const unpacked = [
   'prometheus/bin',
   'firewalld/bin',
@@ -31,7 +34,7 @@ const unpacked = [
   'keepalived/sbin',
 ].map((path) => join(root, '.cache', path));
 process.env.PATH = [process.env.PATH ?? '', '/usr/sbin', '/sbin', ...unpacked].join(':');
-process.exitCode = inside ? runTests(rest) : enter(rest);
+process.exitCode = inside ? runTests(rest) : await runLanes(rest);
 
 function askForFaults() {
   process.env.FAULT_KILLS ??= '1000';
@@ -54,20 +57,54 @@ function askForHaste() {
   return [];
 }
 
-function enter(args) {
-  if (args.length === 0 && run('npm', ['run', '--silent', 'check']) !== 0) {
-    console.error('the static checks failed; no test was run');
-    return 1;
+/** What is asked for; or all there is, of which the emulated machine has a lane of its own. */
+async function runLanes(args) {
+  const directory = mkdtempSync(join(tmpdir(), 'director-lanes-'));
+  try {
+    if (args.length > 0) return sumUp(await enter('tests', directory, args).counts);
+    const log = join(directory, 'xen.log');
+    const xen = enter('xen', directory, XEN, log);
+    if (run('npm', ['run', '--silent', 'check']) !== 0) {
+      xen.end();
+      console.error('the static checks failed; no test was run');
+      return 1;
+    }
+    const tests = await enter('tests', directory, []).counts;
+    const scenarios = await xen.counts;
+    console.log('the scenarios on a real Xen:');
+    process.stdout.write(readFileSync(log, 'utf8'));
+    return sumUp(tests, scenarios);
+  } finally {
+    rmSync(directory, { recursive: true, force: true });
   }
-  const namespaces = process.getuid() === 0 ? ['-nm'] : ['-Urnm'];
-  return run('unshare', [
-    ...namespaces,
-    '--kill-child',
-    process.execPath,
-    fileURLToPath(import.meta.url),
-    '--inside',
-    ...args,
-  ]);
+}
+
+function sumUp(...lanes) {
+  const [passed, failed, skipped] = ['passed', 'failed', 'skipped'].map((what) =>
+    lanes.reduce((all, lane) => all + lane[what], 0),
+  );
+  console.log(`${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}`);
+  return failed === 0 ? 0 : 1;
+}
+
+/** Tests in namespaces of their own. Where there is a `log` they write to that, and wait for all others. */
+function enter(name, directory, args, log) {
+  const countsFile = join(directory, `${name}.json`);
+  const output = log === undefined ? 'inherit' : openSync(log, 'a');
+  const argv = [
+    ...(log === undefined ? [] : ['nice', '-n', '5']),
+    ...['unshare', process.getuid() === 0 ? '-nm' : '-Urnm', '--kill-child'],
+    ...[process.execPath, fileURLToPath(import.meta.url), '--inside', countsFile, ...args],
+  ];
+  const child = spawn(argv[0], argv.slice(1), { cwd: root, stdio: ['ignore', output, output] });
+  const counts = once(child, 'close').then(() => {
+    try {
+      return JSON.parse(readFileSync(countsFile, 'utf8'));
+    } catch {
+      return { passed: 0, failed: 1, skipped: 0 };
+    }
+  });
+  return { counts, end: () => child.kill() };
 }
 
 function runTests(args) {
@@ -77,9 +114,9 @@ function runTests(args) {
   ]) {
     if (run(argv[0], argv.slice(1)) !== 0) return 1;
   }
-  const { passed, failed, skipped } = runSuite(args);
-  console.log(`${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}`);
-  return failed === 0 ? 0 : 1;
+  const counts = runSuite(args);
+  writeFileSync(countsFile, JSON.stringify(counts));
+  return counts.failed === 0 ? 0 : 1;
 }
 
 /** One run of vitest's; one that ended without a report has failed. */

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { startServer } from './api/server.ts';
 import type { Config } from './config/index.ts';
-import { formatFaults, readConfigAgain } from './config/index.ts';
+import { formatFaults, readConfigAgain, readInThread } from './config/index.ts';
 import { examineApart } from './doctor/apart.ts';
 import { Checkup } from './doctor/checkup.ts';
 import type { Finding } from './doctor/finding.ts';
@@ -136,6 +136,7 @@ async function start(
     guests,
     clock,
     reconciler: new Reconciler({ kernel, frames, spelling, onSysctl }),
+    readConfig: (current) => readInThread(new URL('reading.js', import.meta.url), current.file, current),
   });
   const checkup = checkupOf(engine, examiner, log);
   const doctor = (): Checkup['findings'] => checkup.findings;
@@ -170,10 +171,10 @@ async function start(
 /** Of what is directed at that moment, over the API too. */
 function checkupOf(engine: Engine, examiner: ServeOptions['examiner'], log: Logger): Checkup {
   const examine = (signal: AbortSignal): Promise<readonly Finding[]> => {
-    const { uplink, state, iptables } = engine.config;
+    const { uplink, state, iptables, xen } = engine.config;
     const services = engine.states().map(({ service }) => service);
     const running = engine.readiness().ready;
-    return examineApart({ services, uplink, state, iptables, running }, { argv: examiner, signal });
+    return examineApart({ services, uplink, state, iptables, xen, running }, { argv: examiner, signal });
   };
   return new Checkup({
     examine,

@@ -1,4 +1,5 @@
-import { formatNetwork, FULL_PREFIX } from '../model/address.ts';
+import { formatNetwork, FULL_PREFIX, networkOf, toBits } from '../model/address.ts';
+import type { Family, Network } from '../model/address.ts';
 import { markCapacity } from '../model/mark.ts';
 import { formatPort } from '../model/service.ts';
 import type { Port, Service } from '../model/service.ts';
@@ -23,6 +24,63 @@ interface Claim {
 export function crossCheck(services: readonly Service[], host: HostDraft = {}): Fault[] {
   return crossProblems(services, host).map(toFault);
 }
+
+/** The same of one more service and others that fit together: told is what is wrong between it and them. */
+export function crossCheckOne(service: Service, others: readonly Service[], host: HostDraft = {}): Fault[] {
+  const claimed = new Set(claimsOf(service));
+  const networks = networksOf(service);
+  const near = others.filter(
+    (other) =>
+      claimsOf(other).some((claim) => claimed.has(claim)) ||
+      networksOf(other).some((network) => networks.some((own) => touches(network, own))),
+  );
+  return crossCheck([...near, service], host);
+}
+
+const claims = new WeakMap<Service, readonly string[]>();
+
+/** Whatever it could have in common with another one, by kind. */
+function claimsOf(service: Service): readonly string[] {
+  const known = claims.get(service);
+  if (known !== undefined) return known;
+  const named = [interfaceClaims, domuNameClaims, domainClaims, macClaims, domuAddressClaims].flatMap(
+    (claim, kind) => claim(service).map(([thing]) => `${kind} ${thing}`),
+  );
+  const made = [...named, ...service.addresses.map(({ text }) => `address ${text}`)];
+  claims.set(service, made);
+  return made;
+}
+
+interface Range {
+  readonly family: Family;
+  readonly first: bigint;
+  readonly last: bigint;
+  /** A bridge's, and not an address alone: of two addresses none lies in the other. */
+  readonly wide: boolean;
+}
+
+const ranges = new WeakMap<Service, readonly Range[]>();
+
+function networksOf(service: Service): readonly Range[] {
+  const known = ranges.get(service);
+  if (known !== undefined) return known;
+  const made = [
+    ...service.bridge.gateway.map((gateway) => rangeOf(networkOf(gateway), true)),
+    ...service.addresses.map(({ family, text }) =>
+      rangeOf({ family, address: text, prefix: FULL_PREFIX[family] }, false),
+    ),
+  ];
+  ranges.set(service, made);
+  return made;
+}
+
+function rangeOf({ family, address, prefix }: Network, wide: boolean): Range {
+  const first = toBits({ family, text: address });
+  return { family, first, last: first + (1n << BigInt(FULL_PREFIX[family] - prefix)) - 1n, wide };
+}
+
+const touches = (a: Range, b: Range): boolean =>
+  a.family === b.family && (a.wide || b.wide) && a.first <= b.last && b.first <= a.last;
 
 export function crossProblems(services: readonly ServiceDraft[], host: HostDraft): Problem[] {
   return [

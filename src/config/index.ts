@@ -1,5 +1,6 @@
 export type { Config, Token } from './config.ts';
-export { crossCheck } from './cross-check.ts';
+export { crossCheck, crossCheckOne } from './cross-check.ts';
+export { definitionPrint } from './definition-print.ts';
 export { describeService } from './describe-service.ts';
 export { formatFaults } from './format-faults.ts';
 export { configSchema } from './host-schema.ts';
@@ -9,3 +10,4 @@ export type { ReadConfig } from './parse-config.ts';
 export { parseService } from './parse-service.ts';
 export { KEPT_FILE, readConfigAgain } from './read-again.ts';
 export { readConfig } from './read-config.ts';
+export { readInThread } from './read-in-thread.ts';

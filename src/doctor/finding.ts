@@ -19,10 +19,12 @@ export const CHECKS = [
   'forward-chain',
   'firewalls',
   'links',
+  'guests',
   'mtu',
   'duplicates',
   'clock',
   'store',
+  'staging',
   'meter',
 ] as const;
 export type CheckName = (typeof CHECKS)[number];

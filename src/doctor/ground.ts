@@ -23,6 +23,7 @@ export interface Subject {
   /** The store's directory; null: none is known. */
   readonly state: string | null;
   readonly iptables: Variant;
+  readonly xen: 'auto' | 'off';
   /** A director runs here, so what it takes care of should be as it wants it. */
   readonly running: boolean;
 }

@@ -45,7 +45,9 @@ export class HealthMonitor {
   readonly #limiter = new Limiter(MOST_UNDER_WAY);
   readonly #abort = new AbortController();
   readonly #listeners = new Set<HealthListener>();
-  #targets = new Map<string, Target>();
+  readonly #targets = new Map<string, Target>();
+  /** Definitions are frozen: one that is the same object has the same targets. */
+  #watched: ReadonlySet<Service> = new Set();
 
   constructor(options: { clock: Clock; connect?: Connect }) {
     this.#clock = options.clock;
@@ -56,19 +58,31 @@ export class HealthMonitor {
 
   /** From now on these, and no others. What is known of a DomU stays, unless what is to be probed has changed. */
   watch(services: readonly Service[]): void {
-    const before = this.#targets;
-    this.#targets = new Map();
-    const wanted = services.flatMap((service) => service.domus.map((domu) => [service, domu] as const));
-    for (const [index, [service, domu]] of wanted.entries()) {
+    const wanted = new Set(services);
+    const gone = [...this.#watched].filter((service) => !wanted.has(service));
+    const before = new Map<string, Target>();
+    for (const key of gone.flatMap(keysOf)) {
+      const target = this.#targets.get(key);
+      if (target !== undefined) before.set(key, target);
+      this.#targets.delete(key);
+    }
+    for (const [index, service] of services.entries())
+      if (!this.#watched.has(service)) this.#watch(service, [index, services.length], before);
+    for (const target of before.values()) target.cancel();
+    this.#watched = wanted;
+  }
+
+  /** `before`: those of services that have gone, or are defined anew. */
+  #watch(service: Service, [nth, all]: readonly [number, number], before: Map<string, Target>): void {
+    for (const [at, domu] of service.domus.entries()) {
       const key = keyOf(service.name, domu.name);
       const plan = planOf(service, domu);
       const known = before.get(key);
       if (known !== undefined && samePlan(known.plan, plan)) {
         before.delete(key);
         this.#targets.set(key, known);
-      } else this.#start(key, service.name, domu.name, plan, index / wanted.length);
+      } else this.#start(key, service.name, domu.name, plan, (nth + at / service.domus.length) / all);
     }
-    for (const target of before.values()) target.cancel();
   }
 
   report(service: string, domu: string): HealthReport {
@@ -98,6 +112,7 @@ export class HealthMonitor {
     this.#listeners.clear();
     for (const target of this.#targets.values()) target.cancel();
     this.#targets.clear();
+    this.#watched = new Set();
     this.#abort.abort();
   }
 
@@ -163,6 +178,7 @@ export class HealthMonitor {
 }
 
 const keyOf = (service: string, domu: string): string => `${service}/${domu}`;
+const keysOf = ({ name, domus }: Service): string[] => domus.map((domu) => keyOf(name, domu.name));
 
 function planOf(service: Service, domu: Domu): ProbePlan {
   const { check, every, timeout } = service.health;

@@ -95,7 +95,9 @@ export class FakeKernel extends FakeHost implements Kernel {
 
   apply(operation: Operation): Promise<void> {
     return this.#answer(operation.kind, () => {
+      const generation = this.rulesGeneration;
       const changed = this.#change((state) => reduce(state, operation, this.clock.now()));
+      if (operation.kind === 'rules') this.countCommits(generation, operation.tables.length);
       if (operation.kind.startsWith('choice-')) this.#preparation++;
       if (changed && operation.kind === 'address-add' && operation.address.announce) {
         this.#announce(operation.address.link, [operation.address.address.address]);

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { readFileSync, readlinkSync } from 'node:fs';
 import type { Clock } from '../lib/clock.ts';
+import { inTurns } from '../lib/turn.ts';
 import { ACTIVE_LIST } from './banks.ts';
 import { activeMembers } from './choice.ts';
 import type { Iptables } from './iptables/iptables.ts';
@@ -84,13 +85,14 @@ export class Fingerprint {
     if (this.#closed) return null;
     const key = sysctls.join();
     if (this.#sentry?.sysctls !== key) {
-      this.#sentry?.sentry.close();
+      const before = this.#sentry?.sentry;
       const sentry = new Sentry(questions(sysctls), (looks) => {
         this.#tells &&= looks;
         this.#disturbed();
       });
       sentry.bequeath(this.#bequests);
       this.#sentry = { sysctls: key, sentry };
+      before?.dismiss();
     }
     return this.#sentry.sentry;
   }
@@ -103,7 +105,10 @@ export class Fingerprint {
 
   async #linksSum(): Promise<string> {
     const { links } = this.#parts;
-    return sumOf(JSON.stringify(await Promise.all([links.links(), links.addresses()])));
+    const records = await Promise.all([links.links(), links.addresses()]);
+    const sum = createHash('sha256');
+    await inTurns(records.flat(), (record) => void sum.update(JSON.stringify(record)));
+    return sum.digest('hex');
   }
 
   /** What the sentry would tell of. */

@@ -8,6 +8,14 @@ export interface Scope {
   /** Bridges and the uplink whose state matters. */
   readonly links: readonly string[];
   readonly sysctls: readonly string[];
+  readonly rules?: ExpectedRules;
+}
+
+/** Rules that there should be: what is read and says the same is answered as the same objects. */
+export interface ExpectedRules {
+  readonly tables: KernelState['tables'];
+  /** The generation at which they are known to be there, so that they need not be read; null: they are to be read. */
+  readonly generation: number | null;
 }
 
 /** One conntrack entry (linux/netfilter/nfnetlink_conntrack.h). */

@@ -30,8 +30,8 @@ export async function observe(parts: Parts, scope: Scope): Promise<KernelState> 
   const [links, addresses, listed, tables] = await Promise.all([
     parts.links.links(),
     parts.links.addresses(),
-    parts.ipset.list(SET_PREFIX, parts.now()),
-    parts.tables.both(),
+    parts.ipset.list(SET_PREFIX, parts.now),
+    parts.tables.both(scope.rules),
   ]);
   const inScope = new Set(scope.links);
   return {

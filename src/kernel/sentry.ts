@@ -23,8 +23,10 @@ import { toolEnvironment } from '../lib/run.ts';
  *
  * What it is told is whose flows to end when the director is gone: lines of "SECONDS:QUESTION:NETWORKS ...", by the
  * host's uptime (proc(5)), the last line counting. It ends those that the kernel answers with, but for what comes from
- * these networks, unless another director is there: its socket's name stands in /proc/net/unix, with as many zero
- * bytes, shown as "@", as libuv puts behind it. Of an answer (linux/netfilter/nfnetlink_conntrack.h), after nlmsghdr
+ * these networks, unless another director is there: a socket of its name that listens (flags 00010000) stands in
+ * /proc/net/unix, with as many zero bytes, shown as "@", as libuv puts behind it; its own director's is known by its
+ * inode. Who dies closes one thing after the other, so the pipe to this process may end before that socket does: it
+ * waits for that. Of an answer (linux/netfilter/nfnetlink_conntrack.h), after nlmsghdr
  * and nfgenmsg: CTA_TUPLE_ORIG = 1, in it CTA_TUPLE_IP = 1, in it CTA_IP_V4_SRC = 1 or CTA_IP_V6_SRC = 3; CTA_ID = 12.
  * The two name a flow to IPCTNL_MSG_CT_DELETE = 2 of NFNL_SUBSYS_CTNETLINK = 1.
  */
@@ -68,6 +70,11 @@ sub content {
   delete $files{$path};
   return '';
 }
+sub directors {
+  open my $sockets, '<', '/proc/net/unix' or return;
+  return map { /^\\S+ \\S+ \\S+ 00010000 \\S+ \\S+ +(\\d+) \\@dom0-director\\@*$/ ? $1 : () } <$sockets>;
+}
+my %own = map { $_ => 1 } directors();
 my ($said, @wishes) = ('');
 my ($waiting, $tick, $every, $sets, $last) = ('', 0, 1, '', '');
 vec($waiting, fileno($_), 1) = 1 for $links, *STDIN;
@@ -92,10 +99,7 @@ while (1) {
   select undef, undef, undef, 0.05;
 }
 sub uptime { return (content('/proc/uptime') =~ /^(\\S+)/)[0] }
-sub another {
-  open my $sockets, '<', '/proc/net/unix' or return 0;
-  return scalar grep { /\\@dom0-director\\@*$/ } <$sockets>;
-}
+sub another { return scalar grep { not $own{$_} } directors() }
 sub attributes {
   my ($bytes) = @_;
   my %found;
@@ -128,6 +132,10 @@ sub end_flows {
     my $which = substr($flow, 16, 4) . $of{1} . $of{12};
     send $netfilter, pack('L S S L L', 16 + length $which, 0x102, 1, 1, 0) . $which, 0;
   }
+}
+for (my $patience = uptime() + 10; grep { $own{$_} } directors();) {
+  exit if uptime() > $patience;
+  select undef, undef, undef, 0.02;
 }
 for (sort { $a->[0] <=> $b->[0] } @wishes) {
   my ($at, $question, $networks) = @$_;
@@ -238,13 +246,24 @@ export class Sentry {
     this.#child?.stdin?.write(line);
   }
 
-  /** Who has something left to do is left to it. */
+  /** The director ends: who has something left to do is left to it. */
   close(): void {
+    const child = this.#release();
+    if (this.#wishes.trim() === '') child?.kill('SIGKILL');
+    else child?.stdin?.end();
+  }
+
+  /** Somebody else looks from now on, and has been told the same. */
+  dismiss(): void {
+    this.#release()?.kill('SIGKILL');
+  }
+
+  #release(): ChildProcess | null {
+    const child = this.#child;
     this.#closed = true;
-    if (this.#wishes.trim() === '') this.#child?.kill('SIGKILL');
-    else this.#child?.stdin?.end();
     this.#child = null;
     this.#changes = null;
+    return child;
   }
 }
 

@@ -5,7 +5,7 @@ import { run } from './run.ts';
 import type { Ran, RunOptions } from './run.ts';
 
 /** What systemd-run waits for a service by; systemd's own socket does not tell of its end. */
-const BUS = '/run/dbus/system_bus_socket';
+export const BUS = '/run/dbus/system_bus_socket';
 
 /**
  * Runs a tool as systemd would run a service of its own, where the director is one: with all of root's rights, of which

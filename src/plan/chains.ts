@@ -2,16 +2,16 @@ import type { Address, Family, Network } from '../model/address.ts';
 import { encodeMark } from '../model/mark.ts';
 import type { Outlet, Port, Protocol, Service } from '../model/service.ts';
 import { directedAddress, familiesOf } from '../model/service.ts';
-import type { DirectorState, ServiceState, Slot } from '../model/state.ts';
+import type { ServiceState, Slot } from '../model/state.ts';
 import { liveSlot, otherSlot } from '../model/state.ts';
 import { testersSet } from './names.ts';
 import { hasTesters } from './sets.ts';
-import { buildTree } from './tree.ts';
-import type { Tree } from './tree.ts';
+import { itemOf } from './tree.ts';
+import type { Item, Tree } from './tree.ts';
 
 export interface FamilyPlan {
   readonly markMask: number;
-  readonly services: readonly ServiceChains[];
+  readonly services: readonly ServiceSource[];
   /** Which service an address and port belong to. */
   readonly dispatch: Tree<readonly ServicePorts[]>;
   /** Which DomU an address belongs to. */
@@ -22,6 +22,7 @@ export interface FamilyPlan {
 
 export interface ServicePorts {
   readonly service: string;
+  readonly id: number;
   readonly ports: readonly Port[];
 }
 
@@ -34,6 +35,13 @@ export interface DomuPlace {
 export interface Case {
   readonly when: 'tester' | 'trial' | 'always';
   readonly slot: Slot;
+}
+
+/** What a service's chains are made of. They are so when they are written: kept, those of thousands take a lot of room. */
+export interface ServiceSource {
+  readonly state: ServiceState;
+  readonly family: Family;
+  readonly markMask: number;
 }
 
 export interface ServiceChains {
@@ -59,24 +67,31 @@ export interface Target {
   readonly mapped: readonly { readonly protocol: Protocol; readonly port: number; readonly target: number }[];
 }
 
-export function planChains({ services, markMask }: DirectorState, family: Family): FamilyPlan {
-  const used = services.filter(({ service }) => familiesOf(service).includes(family));
-  const quarantined = used
-    .filter(({ service }) => service.quarantine !== null)
-    .flatMap((state) => places(state, family));
+/** How one service is directed in a family; null where it does not use it. */
+export interface ServicePlan {
+  readonly source: ServiceSource;
+  /** Its addresses, each with its ports. */
+  readonly dispatch: readonly Item<readonly ServicePorts[]>[];
+  /** Its DomUs' addresses. */
+  readonly guard: readonly Item<DomuPlace>[];
+  readonly quarantine: readonly Item<DomuPlace>[];
+}
+
+export function planService(state: ServiceState, family: Family, markMask: number): ServicePlan | null {
+  const { service } = state;
+  if (!familiesOf(service).includes(family)) return null;
+  const guard = places(state, family);
+  const addresses = service.addresses.filter((address) => address.family === family);
+  const leaf = [{ service: service.name, id: state.id, ports: service.ports }];
   return {
-    markMask,
-    services: used.map((state) => serviceChains(state, family, markMask)),
-    dispatch: buildTree(family, servicesByAddress(used, family)),
-    guard: buildTree(
-      family,
-      used.flatMap((state) => places(state, family)),
-    ),
-    quarantine: quarantined.length === 0 ? null : buildTree(family, quarantined, '='),
+    source: { state, family, markMask },
+    dispatch: addresses.map((address) => itemOf(address, leaf)),
+    guard,
+    quarantine: service.quarantine === null ? [] : guard,
   };
 }
 
-function serviceChains(state: ServiceState, family: Family, markMask: number): ServiceChains {
+export function chainsOf({ state, family, markMask }: ServiceSource): ServiceChains {
   const { service, slots } = state;
   const target = (slot: Slot): Target => ({
     domu: slots[slot].name,
@@ -136,25 +151,10 @@ function mappedPorts(service: Service): Target['mapped'] {
   );
 }
 
-function servicesByAddress(
-  services: readonly ServiceState[],
-  family: Family,
-): { address: Address; leaf: ServicePorts[] }[] {
-  const byAddress = new Map<string, { address: Address; leaf: ServicePorts[] }>();
-  for (const { service } of services) {
-    for (const address of service.addresses.filter((one) => one.family === family)) {
-      const entry = byAddress.get(address.text) ?? { address, leaf: [] };
-      entry.leaf.push({ service: service.name, ports: service.ports });
-      byAddress.set(address.text, entry);
-    }
-  }
-  return [...byAddress.values()];
-}
-
-function places(state: ServiceState, family: Family): { address: Address; leaf: DomuPlace }[] {
+function places(state: ServiceState, family: Family): Item<DomuPlace>[] {
   return (['a', 'b'] as const).flatMap((slot) =>
     state.slots[slot].addresses
       .filter((address) => address.family === family)
-      .map((address) => ({ address, leaf: { service: state.service.name, slot } })),
+      .map((address) => itemOf(address, { service: state.service.name, slot })),
   );
 }

@@ -1,37 +1,28 @@
 import type { Family } from '../model/address.ts';
 import { FULL_PREFIX } from '../model/address.ts';
 import type { BridgeState, LinkAddress } from '../model/kernel-state.ts';
-import type { DirectorState } from '../model/state.ts';
+import type { Service } from '../model/service.ts';
+import type { DirectorState, ServiceState } from '../model/state.ts';
 
-export function planBridges({ services }: DirectorState): BridgeState[] {
-  return services.map(({ service, slots }) => ({
-    name: service.bridge.name,
-    ours: true,
-    up: true,
-    members: [slots.a, slots.b].flatMap(({ vifs }) => vifs).sort(),
-  }));
+export function planBridge({ service, slots }: ServiceState): BridgeState {
+  const members = [slots.a, slots.b].flatMap(({ vifs }) => vifs).sort();
+  return { name: service.bridge.name, ours: true, up: true, members };
 }
 
-/** Gateways on the bridges; service addresses on the uplink, where they are announced. */
-export function planAddresses({ uplink, services }: DirectorState): LinkAddress[] {
-  const gateways = services.flatMap(({ service }) =>
-    service.bridge.gateway.map((address) => ({
-      link: service.bridge.name,
-      address,
-      ours: true,
-      announce: false,
-    })),
-  );
-  if (uplink === null) return gateways;
-  const announced = services
-    .filter(({ service }) => service.announce)
-    .flatMap(({ service }) => service.addresses)
-    .map(({ family, text }) => ({ family, address: text, prefix: FULL_PREFIX[family] }));
-  const unique = new Map(announced.map((address) => [address.address, address]));
-  return [
-    ...gateways,
-    ...[...unique.values()].map((address) => ({ link: uplink, address, ours: true, announce: true })),
-  ];
+/** Gateways on the bridge. */
+export function planGateways({ bridge }: Service): LinkAddress[] {
+  return bridge.gateway.map((address) => ({ link: bridge.name, address, ours: true, announce: false }));
+}
+
+/** The service's addresses on the uplink, where they are announced. */
+export function planAnnounced({ announce, addresses }: Service, uplink: string | null): LinkAddress[] {
+  if (uplink === null || !announce) return [];
+  return addresses.map(({ family, text }) => ({
+    link: uplink,
+    address: { family, address: text, prefix: FULL_PREFIX[family] },
+    ours: true,
+    announce: true,
+  }));
 }
 
 /** Sysctls by their path under /proc/sys. */

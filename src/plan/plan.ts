@@ -1,13 +1,16 @@
+import { areSame, keep } from '../lib/keep.ts';
 import type { Family } from '../model/address.ts';
 import { FAMILIES } from '../model/address.ts';
 import type { BridgeState, Choice, LinkAddress, SetState } from '../model/kernel-state.ts';
-import { familiesOf } from '../model/service.ts';
-import type { DirectorState } from '../model/state.ts';
-import { planChains } from './chains.ts';
-import type { FamilyPlan } from './chains.ts';
+import type { DirectorState, ServiceState } from '../model/state.ts';
+import { ChainPlanner } from './chain-planner.ts';
+import { planService } from './chains.ts';
+import type { FamilyPlan, ServicePlan } from './chains.ts';
 import { planChoice } from './choice.ts';
-import { planAddresses, planBridges, planSysctls } from './links.ts';
-import { planSets } from './sets.ts';
+import { planAnnounced, planBridge, planGateways, planSysctls } from './links.ts';
+import { SetPlanner } from './set-planner.ts';
+import { planElements } from './sets.ts';
+import type { ServiceElements } from './sets.ts';
 
 /** What the kernel should hold, as values: who is directed where, not how iptables spells it. */
 export interface Plan {
@@ -21,19 +24,92 @@ export interface Plan {
 }
 
 /** Pure: the same state always gives the same plan. What has expired by now must not be in `state` any more. */
-export function plan(state: DirectorState): Plan {
-  const used = FAMILIES.filter((family) =>
-    state.services.some(({ service }) => familiesOf(service).includes(family)),
-  );
-  return {
-    bridges: planBridges(state),
-    addresses: planAddresses(state),
-    sets: used.flatMap((family) => planSets(state, family)),
-    choice: used.length === 0 ? null : planChoice(state),
-    families: {
-      4: used.includes(4) ? planChains(state, 4) : null,
-      6: used.includes(6) ? planChains(state, 6) : null,
-    },
-    sysctls: planSysctls(state, used),
+export const plan = (state: DirectorState): Plan => new Planner().plan(state);
+
+/** A service's part of the plan. */
+interface Planned {
+  readonly bridge: BridgeState;
+  readonly gateways: readonly LinkAddress[];
+  readonly announced: readonly LinkAddress[];
+  readonly chains: Readonly<Record<Family, ServicePlan | null>>;
+  readonly elements: Readonly<Record<Family, ServiceElements>>;
+}
+
+/**
+ * Plans one state after another. What it answers is what `plan` does; but where services are the same objects as the
+ * last time, so is what was planned of them, and costs next to nothing.
+ */
+export class Planner {
+  readonly #chains = { 4: new ChainPlanner(4), 6: new ChainPlanner(6) };
+  readonly #sets = { 4: new SetPlanner(4), 6: new SetPlanner(6) };
+  #planned = new WeakMap<ServiceState, Planned>();
+  /** What each service was when it was another object. */
+  #last = new Map<string, Planned>();
+  #addresses: { readonly of: readonly (readonly LinkAddress[])[]; readonly all: readonly LinkAddress[] } = {
+    of: [],
+    all: [],
   };
+  #host = { uplink: null as string | null, markMask: 0 };
+
+  plan(state: DirectorState): Plan {
+    const services = this.#plannedOf(state);
+    const chains = (family: Family): FamilyPlan | null =>
+      this.#chains[family].plan(
+        services.flatMap((one) => one.chains[family] ?? []),
+        state.markMask,
+      );
+    const families = { 4: chains(4), 6: chains(6) };
+    const used = FAMILIES.filter((family) => families[family] !== null);
+    return {
+      bridges: services.map(({ bridge }) => bridge),
+      addresses: this.#addressesOf(services),
+      sets: used.flatMap((family) =>
+        this.#sets[family].plan(services.map(({ elements }) => elements[family])),
+      ),
+      choice: used.length === 0 ? null : planChoice(state),
+      families,
+      sysctls: planSysctls(state, used),
+    };
+  }
+
+  #plannedOf({ services, uplink, markMask }: DirectorState): Planned[] {
+    if (this.#host.uplink !== uplink || this.#host.markMask !== markMask) {
+      this.#host = { uplink, markMask };
+      this.#planned = new WeakMap();
+    }
+    const before = this.#last;
+    this.#last = new Map();
+    return services.map((state) => {
+      const { name } = state.service;
+      const known = this.#planned.get(state) ?? keep(before.get(name), planned(state, uplink, markMask));
+      this.#planned.set(state, known);
+      this.#last.set(name, known);
+      return known;
+    });
+  }
+
+  #addressesOf(services: readonly Planned[]): readonly LinkAddress[] {
+    const of = services.flatMap(({ gateways, announced }) => [gateways, announced]);
+    if (!areSame(of, this.#addresses.of)) this.#addresses = { of, all: addressesOf(services) };
+    return this.#addresses.all;
+  }
+}
+
+function planned(state: ServiceState, uplink: string | null, markMask: number): Planned {
+  const { service } = state;
+  return {
+    bridge: planBridge(state),
+    gateways: planGateways(service),
+    announced: planAnnounced(service, uplink),
+    chains: { 4: planService(state, 4, markMask), 6: planService(state, 6, markMask) },
+    elements: { 4: planElements(state, 4), 6: planElements(state, 6) },
+  };
+}
+
+/** Services may have an address together. */
+function addressesOf(services: readonly Planned[]): LinkAddress[] {
+  const announced = new Map<string, LinkAddress>();
+  for (const service of services)
+    for (const address of service.announced) announced.set(address.address.address, address);
+  return [...services.flatMap(({ gateways }) => gateways), ...announced.values()];
 }

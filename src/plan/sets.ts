@@ -2,47 +2,35 @@ import type { Address, Family, Network } from '../model/address.ts';
 import { FAMILIES, formatNetwork, formatSource, networkOf } from '../model/address.ts';
 import type { SetElement, SetSpec, SetState, SetType } from '../model/kernel-state.ts';
 import type { Service } from '../model/service.ts';
-import type { DirectorState, ServiceState } from '../model/state.ts';
-import { COUNTERS, setName, testersSet } from './names.ts';
+import type { ServiceState } from '../model/state.ts';
+import { setName, testersSet } from './names.ts';
 
-/** Every set of one family but the choice's banks, in the order in which they are made. */
-export function planSets({ services }: DirectorState, family: Family): SetState[] {
-  const domus = permanent(
-    services.flatMap(({ service }) => service.domus.flatMap((domu) => domu.addresses)),
-    family,
-  );
-  return [
-    set(
-      'vips',
-      family,
-      'hash:ip',
-      permanent(
-        services.flatMap(({ service }) => service.addresses),
-        family,
-      ),
-    ),
-    set('domus', family, 'hash:ip', domus),
-    ...quarantined(services, family),
-    ...COUNTERS.map((stem) => set(stem, family, 'hash:ip', domus, { counters: true })),
-    set('hairpin', family, 'hash:net,iface', hairpins(services, family)),
-    set(
-      'hold',
-      family,
-      'hash:ip,port',
-      services.flatMap((state) => held(state, family)),
-      { timeouts: true },
-    ),
-    ...services.filter((state) => hasTesters(state, family)).map((state) => testers(state, family)),
-  ];
+/** What one service puts into the sets of a family. */
+export interface ServiceElements {
+  readonly vips: readonly SetElement[];
+  readonly domus: readonly SetElement[];
+  /** Its DomUs' addresses, where it is quarantined. */
+  readonly quarantined: readonly SetElement[];
+  readonly hairpins: readonly SetElement[];
+  readonly held: readonly SetElement[];
+  /** Its set of testers; null while nobody may test. */
+  readonly testers: SetState | null;
 }
 
-/** Only where a service is quarantined at all does anybody look this set up. */
-function quarantined(services: readonly ServiceState[], family: Family): SetState[] {
-  const domus = services
-    .filter(({ service }) => service.quarantine !== null)
-    .flatMap(({ service }) => service.domus.flatMap((domu) => domu.addresses));
-  const elements = permanent(domus, family);
-  return elements.length === 0 ? [] : [set('quarantine', family, 'hash:ip', elements)];
+export function planElements(state: ServiceState, family: Family): ServiceElements {
+  const { service } = state;
+  const domus = permanent(
+    service.domus.flatMap(({ addresses }) => addresses),
+    family,
+  );
+  return {
+    vips: permanent(service.addresses, family),
+    domus,
+    quarantined: service.quarantine === null ? [] : domus,
+    hairpins: hairpins(service, family),
+    held: held(state, family),
+    testers: hasTesters(state, family) ? testers(state, family) : null,
+  };
 }
 
 /** Only a service whose testing is open and that somebody tests has a set for it, and rules that read it. */
@@ -82,15 +70,10 @@ function halves(network: Network): Network[] {
   ];
 }
 
-function hairpins(services: readonly ServiceState[], family: Family): SetElement[] {
-  return services.flatMap(({ service }) =>
-    service.bridge.gateway
-      .filter((gateway) => gateway.family === family)
-      .map((gateway) => ({
-        key: `${formatNetwork(networkOf(gateway))},${service.bridge.name}`,
-        expiresAt: null,
-      })),
-  );
+function hairpins({ bridge }: Service, family: Family): SetElement[] {
+  return bridge.gateway
+    .filter((gateway) => gateway.family === family)
+    .map((gateway) => ({ key: `${formatNetwork(networkOf(gateway))},${bridge.name}`, expiresAt: null }));
 }
 
 /** What a hold of these services puts into which sets; the kernel takes it out at `until`. */
@@ -102,8 +85,7 @@ export function holdElements(
     const elements = services
       .flatMap((service) => portKeys(service, family))
       .map((key) => ({ key, expiresAt: until }));
-    const { name, type, timeouts, counters } = set('hold', family, 'hash:ip,port', [], { timeouts: true });
-    return elements.length === 0 ? [] : [{ set: { name, type, family, timeouts, counters }, elements }];
+    return elements.length === 0 ? [] : [{ set: holdSet(family), elements }];
   });
 }
 
@@ -126,17 +108,20 @@ function permanent(addresses: readonly Address[], family: Family): SetElement[] 
   return [...keys].map((key) => ({ key, expiresAt: null }));
 }
 
-function set(
+export function setSpec(
   stem: string,
   family: Family,
   type: SetType,
-  elements: readonly SetElement[],
-  options: { timeouts?: boolean; counters?: boolean } = {},
-): SetState {
-  const { timeouts = false, counters = false } = options;
-  return { name: setName(stem, family), type, family, timeouts, counters, elements: sorted(elements) };
+  { timeouts = false, counters = false }: { timeouts?: boolean; counters?: boolean } = {},
+): SetSpec {
+  return { name: setName(stem, family), type, family, timeouts, counters };
 }
 
+export const holdSet = (family: Family): SetSpec =>
+  setSpec('hold', family, 'hash:ip,port', { timeouts: true });
+
+export const byKey = (a: SetElement, b: SetElement): number => (a.key < b.key ? -1 : a.key > b.key ? 1 : 0);
+
 export function sorted(elements: readonly SetElement[]): SetElement[] {
-  return [...elements].sort((a, b) => (a.key < b.key ? -1 : a.key > b.key ? 1 : 0));
+  return [...elements].sort(byKey);
 }

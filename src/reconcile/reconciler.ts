@@ -1,16 +1,20 @@
 import { createHash } from 'node:crypto';
-import { DirectorError } from '../lib/errors.ts';
+import { DirectorError, isExists, isNotFound } from '../lib/errors.ts';
 import { printOfProgram } from '../lib/program.ts';
+import { Turn } from '../lib/turn.ts';
 import type { Kernel, LinkInfo, Scope } from '../kernel/kernel.ts';
-import type { KernelState } from '../model/kernel-state.ts';
+import type { Choice, KernelState } from '../model/kernel-state.ts';
 import { EMPTY_KERNEL } from '../model/kernel-state.ts';
 import type { Operation } from '../model/operation.ts';
-import type { DirectorState } from '../model/state.ts';
+import type { DirectorState, ServiceState } from '../model/state.ts';
 import { diff } from '../plan/diff.ts';
 import { SYSCTL, acceptRa } from '../plan/links.ts';
-import { plan } from '../plan/plan.ts';
+import { Planner } from '../plan/plan.ts';
+import type { Plan } from '../plan/plan.ts';
+import { renderDifference } from '../render/difference.ts';
 import type { Frames } from '../render/render.ts';
 import { render } from '../render/render.ts';
+import { driveLanes, stretchesOf } from './lanes.ts';
 import type { Spelling } from './spelling.ts';
 
 /** The first look finds what differs, the second that it is done; two more are for learning how rules are spelt here. */
@@ -40,11 +44,38 @@ export interface Reconciled {
   readonly seconds: number;
 }
 
-/** Observe, plan, diff, apply, look again. The caller serializes; nothing here remembers anything of the kernel. */
+/** What the kernel is known to hold. */
+interface Known {
+  readonly state: DirectorState;
+  readonly plan: Plan;
+  readonly links: readonly LinkInfo[];
+  /** Of the rules, when they were looked at, or after our own change. */
+  readonly generation: number;
+}
+
+interface Look {
+  readonly desired: KernelState;
+  readonly read: KernelState;
+  readonly known: Known | null;
+}
+
+/**
+ * Observe, plan, diff, apply, look again. The caller serializes what changes something. Of the kernel it is remembered
+ * what it was found, or made, to hold last: a change that was asked for is worked out against that, and nothing else is
+ * looked at, where the rules' generation proves that nobody else has changed them before or meanwhile. Who changes
+ * sets or links is told of by the kernel's fingerprint, and a look at everything follows each change in any case.
+ */
 export class Reconciler {
   readonly #options: ReconcilerOptions;
+  readonly #planner = new Planner();
+  readonly #prints = new WeakMap<ServiceState, Buffer>();
+  #print: { readonly state: DirectorState; readonly print: string } | null = null;
   #program: string | null = null;
-  #planned: { readonly state: DirectorState; readonly wanted: KernelState } | null = null;
+  #planned: { readonly state: DirectorState; readonly plan: Plan } | null = null;
+  #rendered: { readonly plan: Plan; readonly wanted: KernelState } | null = null;
+  #known: Known | null = null;
+  /** What is looked at while something is being changed is not known. */
+  #changes = { begun: 0, underWay: 0 };
 
   constructor(options: ReconcilerOptions) {
     this.#options = options;
@@ -52,36 +83,84 @@ export class Reconciler {
 
   /** What costs time without the kernel, done while something else is waited for. */
   prepare(state: DirectorState): void {
-    this.#plan(state);
+    this.#render(state);
   }
 
   /** Equal where this same program wants the same of the kernel. */
-  printOf(state: DirectorState): string {
+  async printOf(state: DirectorState): Promise<string> {
+    if (this.#print?.state === state) return this.#print.print;
     this.#program ??= printOfProgram(import.meta.url, CODE);
-    const { frames } = this.#options;
-    return createHash('sha256')
-      .update(JSON.stringify([this.#program, frames, state]))
-      .digest('hex');
+    const { services, ...host } = state;
+    const sum = createHash('sha256').update(JSON.stringify([this.#program, this.#options.frames, host]));
+    const turn = new Turn();
+    for (const service of services) {
+      sum.update(this.#printOfService(service));
+      if (turn.isOver) await turn.pass();
+    }
+    const print = sum.digest('hex');
+    this.#print = { state, print };
+    return print;
   }
 
-  /** What apply() would do first. */
-  async pending(state: DirectorState): Promise<Operation[]> {
-    const { desired, read } = await this.#look(state);
-    return diff(desired, this.#options.spelling.translate(read));
+  /** Of ten thousand services most are the same objects as the last time. */
+  #printOfService(service: ServiceState): Buffer {
+    const print = this.#prints.get(service) ?? createHash('sha256').update(JSON.stringify(service)).digest();
+    this.#prints.set(service, print);
+    return print;
   }
 
-  /** Makes the kernel what `state` says. Throws KernelError; what was applied before stays, and the next call goes on. */
-  async apply(state: DirectorState): Promise<Reconciled> {
+  /**
+   * What applyAnew() would do first. `thorough`: rules are read although it is known what they are, by what was written
+   * and how often they have been changed since.
+   */
+  async pending(state: DirectorState, { thorough = true } = {}): Promise<Operation[]> {
+    const { begun, underWay } = this.#changes;
+    const { desired, read, known } = await this.#look(state, thorough);
+    const operations = diff(desired, this.#options.spelling.translate(read));
+    if (operations.length === 0 && underWay === 0 && begun === this.#changes.begun) this.#known = known;
+    return operations;
+  }
+
+  /** What a flip does: the choice is another one from then on. */
+  choose<T>(choice: Choice, commit: () => Promise<T>): Promise<T> {
+    return this.#changing(async (known) => {
+      const committed = await commit();
+      this.#known = known === null ? null : { ...known, plan: { ...known.plan, choice } };
+      return committed;
+    });
+  }
+
+  /**
+   * Makes the kernel what `state` says, which somebody has asked for. Throws KernelError; what was applied before stays,
+   * and the next call goes on.
+   */
+  apply(state: DirectorState): Promise<Reconciled> {
+    return this.#changing(async (known) => {
+      const begun = process.hrtime.bigint();
+      const quick = await this.#applyToKnown(known, state, () => true).catch(nullIfSurprised);
+      return quick === null ? this.#applyAnew(state) : { operations: quick, seconds: secondsSince(begun) };
+    });
+  }
+
+  /** The same, whatever was known of the kernel: somebody may have changed it. */
+  applyAnew(state: DirectorState): Promise<Reconciled> {
+    return this.#changing(() => this.#applyAnew(state));
+  }
+
+  async #applyAnew(state: DirectorState): Promise<Reconciled> {
     const begun = process.hrtime.bigint();
     const done: Operation[] = [];
     let operations: Operation[] = [];
     let last: KernelState | null = null;
     for (let look = 0; look < LOOKS; look++) {
-      const { desired, read } = await this.#look(state);
+      const { desired, read, known } = await this.#look(state);
       if (look >= 2 && last !== null) this.#options.spelling.learn(desired, last, read);
       operations = diff(desired, this.#options.spelling.translate(read));
-      if (operations.length === 0) return { operations: done, seconds: secondsSince(begun) };
-      for (const operation of operations) await this.#carryOut(operation, read);
+      if (operations.length === 0) {
+        this.#known = known;
+        return { operations: done, seconds: secondsSince(begun) };
+      }
+      await carryOutAll(operations, (operation) => this.#carryOut(operation, read));
       done.push(...operations);
       last = read;
     }
@@ -97,10 +176,59 @@ export class Reconciler {
    * The rules of what `state` says, and the sets that they read; nothing is taken out of a set, and the choice stays as
    * it is. For changes in which the rules must come first.
    */
-  async applyRules(state: DirectorState): Promise<void> {
-    for (const operation of await this.pending(state)) {
-      if (RULES_FIRST.has(operation.kind)) await this.#options.kernel.apply(operation);
+  applyRules(state: DirectorState): Promise<void> {
+    const isFirst = ({ kind }: Operation): boolean => RULES_FIRST.has(kind);
+    return this.#changing(async (known) => {
+      const quick = await this.#applyToKnown(known, state, isFirst).catch(nullIfSurprised);
+      if (quick !== null) return;
+      const operations = (await this.pending(state)).filter(isFirst);
+      await carryOutAll(operations, (operation) => this.#options.kernel.apply(operation));
+    });
+  }
+
+  /** While it is under way nothing is known of the kernel, nor after it unless `work` has come to know it. */
+  async #changing<T>(work: (known: Known | null) => Promise<T>): Promise<T> {
+    const known = this.#known;
+    this.#known = null;
+    const { begun, underWay } = this.#changes;
+    this.#changes = { begun: begun + 1, underWay: underWay + 1 };
+    try {
+      return await work(known);
+    } finally {
+      this.#changes = { begun: this.#changes.begun + 1, underWay: this.#changes.underWay - 1 };
     }
+  }
+
+  /** Answers what was done; null where not enough is known of the kernel, or something of it has been changed since. */
+  async #applyToKnown(
+    known: Known | null,
+    state: DirectorState,
+    which: (operation: Operation) => boolean,
+  ): Promise<readonly Operation[] | null> {
+    const { kernel } = this.#options;
+    if (known === null || (await kernel.generation()) !== known.generation) return null;
+    const plan = this.#plan(state);
+    const all = this.#differences(known, plan, state);
+    if (all === null) return null;
+    const operations = all.filter(which);
+    await carryOutAll(operations, (operation) => kernel.apply(operation));
+    const generation = known.generation + operations.reduce((sum, each) => sum + commitsOf(each), 0);
+    if ((await kernel.generation()) !== generation) return null;
+    // What was left out is still to be done, and what was done may be done again.
+    this.#known =
+      operations.length === all.length ? { ...known, state, plan, generation } : { ...known, generation };
+    return operations;
+  }
+
+  /** null where it takes more than is known. */
+  #differences(known: Known, plan: Plan, state: DirectorState): Operation[] | null {
+    const difference = renderDifference(this.#options.frames, known.plan, plan);
+    if (difference === null || known.state.uplink !== state.uplink) return null;
+    const operations = diff(
+      existing(difference.after, known.links, state),
+      existing(difference.before, known.links, known.state),
+    );
+    return operations.some(needsLook) ? null : operations;
   }
 
   async #carryOut(operation: Operation, observed: KernelState): Promise<void> {
@@ -113,21 +241,54 @@ export class Reconciler {
   }
 
   /** States are frozen: the same one is planned once. */
-  #plan(state: DirectorState): KernelState {
-    if (this.#planned?.state !== state) {
-      const wanted = state.services.length === 0 ? EMPTY_KERNEL : render(this.#options.frames, plan(state));
-      this.#planned = { state, wanted };
-    }
-    return this.#planned.wanted;
+  #plan(state: DirectorState): Plan {
+    if (this.#planned?.state !== state) this.#planned = { state, plan: this.#planner.plan(state) };
+    return this.#planned.plan;
   }
 
-  async #look(state: DirectorState): Promise<{ desired: KernelState; read: KernelState }> {
+  #render(state: DirectorState): KernelState {
+    if (state.services.length === 0) return EMPTY_KERNEL;
+    const plan = this.#plan(state);
+    if (this.#rendered?.plan !== plan) this.#rendered = { plan, wanted: render(this.#options.frames, plan) };
+    return this.#rendered.wanted;
+  }
+
+  async #look(state: DirectorState, thorough = true): Promise<Look> {
     const { kernel } = this.#options;
-    const wanted = this.#plan(state);
-    const [read, links] = await Promise.all([kernel.observe(scopeOf(state, wanted)), kernel.links()]);
-    return { desired: existing(wanted, links, state), read };
+    const wanted = this.#render(state);
+    const plan = this.#plan(state);
+    const holds = thorough || this.#known?.plan !== plan ? null : this.#known.generation;
+    const rules = { tables: wanted.tables, generation: holds };
+    // Asked for before anything is read: what is changed meanwhile has another one.
+    const generation = await kernel.generation();
+    const scope = { ...scopeOf(state, wanted), rules };
+    const [read, links] = await Promise.all([kernel.observe(scope), kernel.links()]);
+    const known = generation === null ? null : { state, plan, links, generation };
+    return { desired: existing(wanted, links, state), read, known };
   }
 }
+
+async function carryOutAll(
+  operations: readonly Operation[],
+  carryOut: (operation: Operation) => Promise<void>,
+): Promise<void> {
+  for (const stretch of stretchesOf(operations)) await driveLanes(stretch, carryOut);
+}
+
+/** Something is not there, or is there already: it was not as it was known, and a look finds out what it is. */
+function nullIfSurprised(error: unknown): null {
+  if (isNotFound(error) || isExists(error)) return null;
+  throw error;
+}
+
+/** A table is changed by one commit, which counts one (nf_tables_api.c, nf_tables_commit). */
+const commitsOf = (operation: Operation): number =>
+  operation.kind === 'rules' ? operation.tables.length : 0;
+
+/** What stands there now is to be known: a sysctl to be put back one day, a jump to be replaced. */
+const needsLook = (operation: Operation): boolean =>
+  operation.kind === 'sysctl' ||
+  (operation.kind === 'rules' && operation.tables.some(({ jumps }) => jumps.length > 0));
 
 function scopeOf({ uplink }: DirectorState, wanted: KernelState): Scope {
   const links = new Set([...wanted.bridges.map(({ name }) => name), ...(uplink === null ? [] : [uplink])]);

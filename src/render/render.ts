@@ -15,6 +15,6 @@ export function render(frames: Frames, plan: Plan): KernelState {
     sets,
     choice,
     sysctls,
-    tables: { 4: renderTables(frames[4], families[4], 4), 6: renderTables(frames[6], families[6], 6) },
+    tables: { 4: renderTables(frames[4], families[4]), 6: renderTables(frames[6], families[6]) },
   };
 }

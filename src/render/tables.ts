@@ -5,7 +5,15 @@ import { EMPTY_TABLES } from '../model/kernel-state.ts';
 import { hex } from '../model/mark.ts';
 import type { Outlet, Port, Protocol } from '../model/service.ts';
 import type { Slot } from '../model/state.ts';
-import type { DomuPlace, FamilyPlan, ServiceChains, ServicePorts, Target } from '../plan/chains.ts';
+import { chainsOf } from '../plan/chains.ts';
+import type {
+  DomuPlace,
+  FamilyPlan,
+  ServiceChains,
+  ServicePorts,
+  ServiceSource,
+  Target,
+} from '../plan/chains.ts';
 import {
   CHOICE_SET,
   DARK_CHAIN,
@@ -16,67 +24,160 @@ import {
 } from '../plan/names.ts';
 import type { Branch, Tree } from '../plan/tree.ts';
 import type { Frame, FrameLine } from './frame.ts';
+import { WrittenChains } from './written-chains.ts';
+import type { ChainSource } from './written-chains.ts';
 import { jumpsOf } from './layout.ts';
 
-type Chains = ReadonlyMap<string, readonly string[]>;
-
 /** A family's tables in iptables-save's spelling, so that what was loaded can be compared with what is read back. */
-export function renderTables(frame: Frame, plan: FamilyPlan | null, family: Family): TableStates {
+export function renderTables(frame: Frame, plan: FamilyPlan | null): TableStates {
   if (plan === null) return EMPTY_TABLES;
+  const { guard, dispatch, quarantine, services } = plan;
+  const filter = [
+    new TreeChains(GUARD, guard),
+    ...(quarantine === null ? [] : [new TreeChains(QUARANTINE, quarantine)]),
+    ...services.map((service) => new ServiceChain(FILTER, service)),
+  ];
+  const nat = [
+    new TreeChains(DISPATCH, dispatch),
+    ...services.map((service) => new ServiceChain(NAT, service)),
+  ];
+  return assembled(frame, plan, filter, nat);
+}
+
+/** The same without the chains that are the same in `other`, of which the plan is another one of the same family. */
+export function renderOtherTables(frame: Frame, plan: FamilyPlan, other: FamilyPlan): TableStates {
+  const { guard, dispatch, quarantine } = plan;
+  const same = new Set(other.services);
+  const services = plan.services.filter((service) => !same.has(service));
+  const filter = [
+    new TreeChains(GUARD, guard, other.guard),
+    ...(quarantine === null ? [] : [new TreeChains(QUARANTINE, quarantine, other.quarantine)]),
+    ...services.map((service) => new ServiceChain(FILTER, service)),
+  ];
+  const nat = [
+    new TreeChains(DISPATCH, dispatch, other.dispatch),
+    ...services.map((service) => new ServiceChain(NAT, service)),
+  ];
+  return assembled(frame, plan, filter, nat);
+}
+
+/** With what every plan has: the frame. */
+function assembled(
+  frame: Frame,
+  plan: FamilyPlan,
+  filter: readonly ChainSource[],
+  nat: readonly ChainSource[],
+): TableStates {
   const generated = {
-    guard: renderTree(plan.guard, matchDestination, guardLines),
-    dispatch: renderTree(plan.dispatch, matchDestination, dispatchLines),
-    quarantine: plan.quarantine === null ? null : renderTree(plan.quarantine, matchSource, quarantineLines),
+    guard: linesOf(GUARD, plan.guard.root),
+    dispatch: linesOf(DISPATCH, plan.dispatch.root),
+    quarantine: plan.quarantine === null ? null : linesOf(QUARANTINE, plan.quarantine.root),
   };
-  const table = (name: TableName, ...more: Chains[]): TableState => {
-    const chains = new Map([
-      ...framed(frame[name], plan.markMask, generated),
-      ...more.flatMap((rendered) => [...rendered]),
+  const table = (name: TableName, more: readonly ChainSource[]): TableState => {
+    const fixed = new Map<string, readonly string[]>(framed(frame[name], plan.markMask, generated));
+    const chains = new WrittenChains([
+      { names: [...fixed.keys()], rulesOf: (chain) => fixed.get(chain) ?? [] },
+      ...more,
     ]);
     return { chains, jumps: jumpsOf(name).filter(({ target }) => chains.has(target)) };
   };
-  const { guard, dispatch, quarantine } = generated;
   return {
-    filter: table(
-      'filter',
-      guard.chains,
-      quarantine?.chains ?? new Map(),
-      new Map(
-        plan.services.flatMap((service) => [...guardChains(service), ...quarantineChains(service, family)]),
-      ),
-    ),
-    raw: table('raw'),
-    mangle: table('mangle'),
-    nat: table(
-      'nat',
-      dispatch.chains,
-      new Map(plan.services.flatMap((service) => serviceChains(service, plan.markMask))),
-    ),
+    filter: table('filter', filter),
+    raw: table('raw', []),
+    mangle: table('mangle', []),
+    nat: table('nat', nat),
   };
 }
 
-interface RenderedTree {
-  readonly root: readonly string[];
-  readonly chains: Chains;
+/** How a tree is written. */
+interface TreeText<Leaf> {
+  readonly match: (network: Network) => string;
+  readonly lines: (address: Address, leaf: Leaf) => string[];
 }
 
-function renderTree<Leaf>(
-  tree: Tree<Leaf>,
-  match: (network: Network) => string,
-  lines: (address: Address, leaf: Leaf) => string[],
-): RenderedTree {
-  const render = (branch: Branch<Leaf>): string[] =>
+const GUARD: TreeText<DomuPlace> = {
+  match: (network) => matchDestination(network),
+  lines: (address, place) => guardLines(address, place),
+};
+const DISPATCH: TreeText<readonly ServicePorts[]> = {
+  match: (network) => matchDestination(network),
+  lines: (address, services) => dispatchLines(address, services),
+};
+const QUARANTINE: TreeText<DomuPlace> = {
+  match: (network) => matchSource(network),
+  lines: (address, place) => quarantineLines(address, place),
+};
+
+function linesOf<Leaf>({ match, lines }: TreeText<Leaf>, branches: readonly Branch<Leaf>[]): string[] {
+  return branches.flatMap((branch) =>
     branch.kind === 'network'
       ? [`${match(branch.network)}-g ${branch.chain}`]
-      : lines(branch.address, branch.leaf);
-  return {
-    root: tree.root.flatMap(render),
-    chains: new Map([...tree.chains].map(([chain, branches]) => [chain, branches.flatMap(render)])),
-  };
+      : lines(branch.address, branch.leaf),
+  );
 }
 
-type Generated = Readonly<Record<'guard' | 'dispatch', RenderedTree>> & {
-  readonly quarantine: RenderedTree | null;
+/** A tree's chains, without those which are the same in another one. */
+class TreeChains<Leaf> implements ChainSource {
+  readonly names: readonly string[];
+  readonly #text: TreeText<Leaf>;
+  readonly #tree: Tree<Leaf>;
+
+  constructor(text: TreeText<Leaf>, tree: Tree<Leaf>, other: Tree<Leaf> | null = null) {
+    this.#text = text;
+    this.#tree = tree;
+    this.names = [...tree.chains].flatMap(([chain, branches]) =>
+      other?.chains.get(chain) === branches ? [] : chain,
+    );
+  }
+
+  rulesOf(chain: string): string[] {
+    return linesOf(this.#text, this.#tree.chains.get(chain) ?? []);
+  }
+}
+
+/** One of the tables that services have chains in: their names, and what stands in them. */
+interface ServiceText {
+  readonly names: (source: ServiceSource) => string[];
+  readonly write: (chains: ServiceChains, source: ServiceSource) => [string, string[]][];
+}
+
+const FILTER: ServiceText = {
+  names: ({ state: { service } }) =>
+    [guardChain, ...(service.quarantine === null ? [] : [quarantineChain])].flatMap((name) =>
+      (['a', 'b'] as const).map((slot) => name(service.name, slot)),
+    ),
+  write: (chains, { family }) => [...guardChains(chains), ...quarantineChains(chains, family)],
+};
+const NAT: ServiceText = {
+  names: ({ state: { service } }) => [
+    serviceChain(service.name),
+    ...(['a', 'b'] as const).map((slot) => targetChain(service.name, slot)),
+  ],
+  write: (chains, { markMask }) => serviceChains(chains, markMask),
+};
+
+class ServiceChain implements ChainSource {
+  readonly #text: ServiceText;
+  readonly #source: ServiceSource;
+
+  constructor(text: ServiceText, source: ServiceSource) {
+    this.#text = text;
+    this.#source = source;
+  }
+
+  get names(): string[] {
+    return this.#text.names(this.#source);
+  }
+
+  rulesOf(chain: string): string[] {
+    const written = this.#text.write(chainsOf(this.#source), this.#source);
+    return written.find(([name]) => name === chain)?.[1] ?? [];
+  }
+}
+
+/** The lines of the trees' roots. */
+type Generated = Readonly<Record<'guard' | 'dispatch', readonly string[]>> & {
+  readonly quarantine: readonly string[] | null;
 };
 
 /** A chain of which every line is left out is not made at all. */
@@ -93,7 +194,7 @@ function framed(
 }
 
 function frameRules(line: FrameLine, markMask: number, generated: Generated): readonly string[] {
-  if (line.kind === 'generated') return generated[line.what]?.root ?? [];
+  if (line.kind === 'generated') return generated[line.what] ?? [];
   return [line.rule.replaceAll('${MARK}', hex(markMask))];
 }
 

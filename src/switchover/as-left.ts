@@ -18,10 +18,11 @@ export async function beforeLook({ kernel, entries }: Context): Promise<Before> 
 }
 
 /** Everything was as it should be: a director that starts with the same state on the same kernel need not look again. */
-export function saveLook(context: Context, { entries, print }: Before): void {
+export async function saveLook(context: Context, { entries, print }: Before): Promise<void> {
   const { clock, reconciler, store } = context;
+  const printed = entries === context.entries ? await reconciler.printOf(stateOf(context)) : null;
   // What was changed during the look is another state than the one that was looked at.
-  const wanted = entries === context.entries ? reconciler.printOf(stateOf(context)) : null;
+  const wanted = entries === context.entries ? printed : null;
   store.write(() => store.saveMeta(LOOKED_AT, JSON.stringify({ at: clock.now(), print, wanted })));
 }
 
@@ -35,7 +36,7 @@ export async function isAsLeft(context: Context): Promise<boolean> {
   // What was interrupted, or has a deadline, is not as it was left.
   if (store.intents().length + store.trials().length > 0) return false;
   const { print, wanted } = readLook(store.meta(LOOKED_AT));
-  if (print === undefined || wanted !== reconciler.printOf(stateOf(context))) return false;
+  if (print === undefined || wanted !== (await reconciler.printOf(stateOf(context)))) return false;
   return (await kernel.print(WATCHED_SYSCTLS).catch(() => null)) === print;
 }
 

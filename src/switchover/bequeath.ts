@@ -40,6 +40,7 @@ function trialEnd(entry: Entry): Leaving[] {
 /** On trial everybody is on that DomU, whether or not he tests. */
 function leaseEnds(entry: Entry): Leaving[] {
   const { leases, primary, trial } = entry;
+  if (leases.length === 0) return [];
   const from = trial === null ? -Infinity : (trial.confirmBy ?? Infinity);
   const times = new Set(leases.flatMap(({ expiresAt }) => expiresAt ?? []));
   return [...times].filter((at) => at >= from).map((at) => ({ entry, slot: otherSlot(primary), at }));

@@ -88,7 +88,9 @@ export async function applyEntries(
   repair: boolean,
 ): Promise<readonly Operation[]> {
   try {
-    const { operations, seconds } = await context.reconciler.apply(stateOf(context, entries));
+    const state = stateOf(context, entries);
+    const { reconciler } = context;
+    const { operations, seconds } = await (repair ? reconciler.applyAnew(state) : reconciler.apply(state));
     context.events.emit('reconciled', { operations, seconds, repair });
     return operations;
   } catch (error) {

@@ -1,5 +1,4 @@
-import { createHash } from 'node:crypto';
-import type { Config } from '../config/index.ts';
+import type { Config, ReadConfig } from '../config/index.ts';
 import { describeService } from '../config/index.ts';
 import type { HealthMonitor } from '../health/monitor.ts';
 import type { Kernel } from '../kernel/kernel.ts';
@@ -17,7 +16,7 @@ import type { Unfinished } from './confirm.ts';
 import type { Actor, DirectorEvents } from './director.ts';
 import type { Old } from './flows.ts';
 import type { Entries, Entry } from './registry.ts';
-import { confirmedEntry, isDecided, toState } from './registry.ts';
+import { confirmedEntry, endsOf, isDecided, toState } from './registry.ts';
 
 /**
  * Why a switch came to what it came to: somebody asked for it, its time was up, the kernel or the store did not take it,
@@ -60,6 +59,8 @@ export interface Context {
   readonly clock: Clock;
   readonly events: Events<EngineEvents>;
   readonly queue: SerialQueue;
+  /** Reads the configuration's file anew; whatever is as it was may be the same object. */
+  readonly readConfig: (current: Config) => Promise<ReadConfig>;
   /** Where each service's next moment is kept: a trial's deadline, a hold's or a lease's end. */
   readonly wake: () => void;
   config: Config;
@@ -97,11 +98,8 @@ export function stateOf(context: Context, entries: Entries = context.entries): D
 /** The next moment after `now` at which something of theirs ends by itself; Infinity where nothing will. */
 function nextEnd(entries: Entries, now: number): number {
   let next = Infinity;
-  for (const { trial, heldUntil, leases } of entries.values()) {
-    for (const end of [trial?.confirmBy, heldUntil, ...leases.map(({ expiresAt }) => expiresAt)]) {
-      if (end !== null && end !== undefined && end > now && end < next) next = end;
-    }
-  }
+  for (const entry of entries.values())
+    for (const end of endsOf(entry)) if (end > now && end < next) next = end;
   return next;
 }
 
@@ -156,9 +154,4 @@ export function saveEntry({ store, clock }: Context, entry: Entry): void {
   const sources = [...entry.service.testers, ...entry.leases.map(({ source }) => source)];
   store.saveService(toRow(entry));
   store.saveEnrolments(entry.service.name, sources.map(formatNetwork), clock.now());
-}
-
-/** Fingerprint of a definition, to see whether the file's has changed. */
-export function printOf(definition: unknown): string {
-  return createHash('sha256').update(JSON.stringify(definition)).digest('hex');
 }

@@ -6,6 +6,7 @@ import type { Context } from './context.ts';
 import { journal, publish, saveEntry, withEntries } from './context.ts';
 import { endTrial } from './end-trial.ts';
 import { cut, liveSlotOf } from './flows.ts';
+import { endsOf } from './registry.ts';
 import type { Entry } from './registry.ts';
 import { settleSenders } from './senders.ts';
 import { list } from './switch-over.ts';
@@ -14,14 +15,10 @@ const DIRECTOR = { by: 'director' };
 
 /** The next moment at which something ends by itself; null where nothing will. */
 export function nextDeadline({ entries, store }: Context): number | null {
-  const ends = [...entries.values()].flatMap(({ trial, heldUntil, leases }) => [
-    trial?.confirmBy ?? null,
-    heldUntil,
-    ...leases.map(({ expiresAt }) => expiresAt),
-  ]);
-  const drains = store.draining().map(({ drainUntil }) => drainUntil);
-  const moments = [...ends, ...drains].filter((moment) => moment !== null);
-  return moments.length === 0 ? null : moments.reduce((a, b) => Math.min(a, b));
+  let next = Infinity;
+  for (const entry of entries.values()) for (const end of endsOf(entry)) next = Math.min(next, end);
+  for (const { drainUntil } of store.draining()) next = Math.min(next, drainUntil ?? Infinity);
+  return next === Infinity ? null : next;
 }
 
 /** What has come to its end by now. The kernel ends it by itself too; this is to tell, and to tidy. */
@@ -57,6 +54,7 @@ async function endHoldsAndLeases(context: Context, now: number): Promise<void> {
 }
 
 function hasEnded({ heldUntil, leases }: Entry, now: number): boolean {
+  if (heldUntil === null && leases.length === 0) return false;
   return [heldUntil, ...leases.map(({ expiresAt }) => expiresAt)].some((end) => end !== null && end <= now);
 }
 

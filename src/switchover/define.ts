@@ -1,4 +1,4 @@
-import { crossCheck, describeService, parseService } from '../config/index.ts';
+import { crossCheckOne, definitionPrint, describeService, parseService } from '../config/index.ts';
 import { Refusal } from '../lib/errors.ts';
 import type { Fault } from '../lib/errors.ts';
 import { markCapacity } from '../model/mark.ts';
@@ -9,7 +9,7 @@ import type { Context } from './context.ts';
 import { journal, watchDomus } from './context.ts';
 import type { Actor } from './director.ts';
 import { adoptSenders, end } from './flows.ts';
-import { filePrint, idAllocator } from './load.ts';
+import { idAllocator } from './load.ts';
 import type { Entry } from './registry.ts';
 import { domuAt, placeSlots } from './registry.ts';
 import { mustFind } from './switch-over.ts';
@@ -49,10 +49,10 @@ export async function define(
 function readDefinition(context: Context, name: string, definition: unknown): Service {
   const parsed = parseService(name, definition);
   if ('faults' in parsed) throw refusal('invalid', name, parsed.faults);
-  const others = [...context.entries.values()]
-    .map(({ service }) => service)
-    .filter((service) => service.name !== name);
-  const faults = crossCheck([...others, parsed.service], context.config);
+  const others = [...context.entries.values()].flatMap(({ service }) =>
+    service.name === name ? [] : service,
+  );
+  const faults = crossCheckOne(parsed.service, others, context.config);
   if (faults.length > 0) throw refusal('unprocessable', name, faults);
   return parsed.service;
 }
@@ -114,7 +114,7 @@ function entryFor(context: Context, service: Service, old: Entry | undefined): E
 
 function printInFile({ config }: Context, name: string): string | null {
   const service = config.services.find((one) => one.name === name);
-  return service === undefined ? null : filePrint(service);
+  return service === undefined ? null : definitionPrint(service);
 }
 
 /** Flows whose DomU has another address now, and senders that are older than the service. */

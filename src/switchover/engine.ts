@@ -1,5 +1,5 @@
-import type { Config } from '../config/index.ts';
-import { parseService } from '../config/index.ts';
+import type { Config, ReadConfig } from '../config/index.ts';
+import { parseService, readConfig as readFile } from '../config/index.ts';
 import { endpointsOf } from '../health/endpoints.ts';
 import { greet } from '../health/greet.ts';
 import type { HealthMonitor } from '../health/monitor.ts';
@@ -90,6 +90,8 @@ export interface EngineParts {
   readonly clock: Clock;
   /** What DomUs are made and taken away with. */
   readonly stageHost: StageHost;
+  /** Reads the file for a reload; here and now unless said. */
+  readonly readConfig?: (current: Config) => Promise<ReadConfig>;
 }
 
 export interface Monitored {
@@ -132,11 +134,12 @@ export class Engine implements Director {
   #observed: { at: number; state: Promise<KernelState> } | null = null;
   readonly #greeted = new Map<string, { at: number; domus: Promise<DomuGreetings[]> }>();
 
-  constructor({ stageHost, ...parts }: EngineParts) {
+  constructor({ stageHost, readConfig = ({ file }) => readFile(file), ...parts }: EngineParts) {
     this.events = new Events<EngineEvents>();
     this.#since = parts.clock.now();
     this.#context = {
       ...parts,
+      readConfig,
       events: this.events,
       queue: new SerialQueue(),
       entries: new Map(),
@@ -198,9 +201,11 @@ export class Engine implements Director {
   }
 
   /** What is new must be known to the next director too. Where nothing is, a full disk keeps nobody from going back. */
-  #saveLoaded({ lastId, overtaken, gone, unsaved }: Loaded): void {
+  #saveLoaded(loaded: Loaded): void {
     const context = this.#context;
     const { store } = context;
+    const { lastId, overtaken, gone } = loaded;
+    const unsaved = loaded.unsaved();
     if (lastId === store.lastId() && overtaken.length + gone.length + unsaved.length === 0) return;
     store.write(() => {
       store.saveLastId(lastId);

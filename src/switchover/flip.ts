@@ -20,5 +20,5 @@ export async function flip(context: Context, entries: Entries): Promise<Swap> {
   });
   context.leaving = leftBy(context.entries, entries);
   bequeath(context, entries);
-  return prepared.commit();
+  return context.reconciler.choose(choice, () => prepared.commit());
 }

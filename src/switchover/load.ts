@@ -1,20 +1,20 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Config } from '../config/index.ts';
-import { crossCheck, describeService, parseService } from '../config/index.ts';
+import { crossCheck, definitionPrint, parseService } from '../config/index.ts';
 import type { Fault } from '../lib/errors.ts';
 import { groupBy } from '../lib/group.ts';
 import { markCapacity } from '../model/mark.ts';
 import type { SwitchRecord } from '../model/records.ts';
 import type { Service } from '../model/service.ts';
 import type { ServiceRow, Store } from '../store/store.ts';
-import { printOf, toRow } from './context.ts';
+import { toRow } from './context.ts';
 import type { Entry } from './registry.ts';
 import { leasedTester, placeSlots } from './registry.ts';
 
 export interface Loaded {
   readonly entries: ReadonlyMap<string, Entry>;
   /** Those of them that the store does not have so. */
-  readonly unsaved: readonly Entry[];
+  readonly unsaved: () => readonly Entry[];
   /** Services that the store knows and nobody defines any more. */
   readonly gone: readonly string[];
   /** Removals over the API that the file's newer word has overtaken. */
@@ -37,7 +37,7 @@ export function load(config: Config, store: Store): Loaded | { faults: readonly 
   const removals = store.removals();
   const faults: Fault[] = [];
   const overtaken = config.services.filter(
-    (service) => removals.has(service.name) && removals.get(service.name) !== filePrint(service),
+    (service) => removals.has(service.name) && removals.get(service.name) !== definitionPrint(service),
   );
   const fromFile = config.services
     .filter((service) => !removals.has(service.name) || overtaken.includes(service))
@@ -67,10 +67,8 @@ export function load(config: Config, store: Store): Loaded | { faults: readonly 
       );
 }
 
-export const filePrint = (service: Service): string => printOf(describeService(service));
-
 function newestWord(service: Service, row: ServiceRow | undefined, faults: Fault[]): Defined {
-  const print = filePrint(service);
+  const print = definitionPrint(service);
   const api =
     row !== undefined && row.definition !== null && row.filePrint === print
       ? readApi(row, faults)[0]
@@ -121,7 +119,7 @@ function assemble(
   const names = new Set(entries.map(({ service }) => service.name));
   return {
     entries: new Map(entries.map((entry) => [entry.service.name, entry])),
-    unsaved: entries.filter((entry) => !isSaved(entry, rows.get(entry.service.name))),
+    unsaved: () => entries.filter((entry) => !isSaved(entry, rows.get(entry.service.name))),
     gone: [...rows.keys()].filter((name) => !names.has(name)),
     overtaken,
     lastId: ids.last(),

@@ -59,6 +59,29 @@ function isOver({ confirmBy }: SwitchRecord, now: number): boolean {
  * they are known better than by the configuration.
  */
 export function toState(entry: Entry, now: number, known: GuestInterfaces | null = null): ServiceState {
+  const remembered = lasting.get(entry);
+  if (remembered?.known === known) return remembered.state;
+  const state = stateAt(entry, now, known);
+  if (endsOf(entry).length === 0) lasting.set(entry, { known, state });
+  return state;
+}
+
+/** States of entries of which nothing ends by itself: whoever plans them sees that they are the same as before. */
+const lasting = new WeakMap<
+  Entry,
+  { readonly known: GuestInterfaces | null; readonly state: ServiceState }
+>();
+
+const NONE: readonly number[] = [];
+
+/** When something of it ends by itself: its trial, its hold, leases. */
+export function endsOf({ trial, heldUntil, leases }: Entry): readonly number[] {
+  if (trial === null && heldUntil === null && leases.length === 0) return NONE;
+  const ends = [trial?.confirmBy ?? null, heldUntil, ...leases.map(({ expiresAt }) => expiresAt)];
+  return ends.filter((end) => end !== null);
+}
+
+function stateAt(entry: Entry, now: number, known: GuestInterfaces | null): ServiceState {
   const { service, id, primary, testing, trial, pinned } = entry;
   return {
     service,

@@ -1,5 +1,5 @@
 import type { Config } from '../config/index.ts';
-import { describeService, formatFaults, readConfig } from '../config/index.ts';
+import { definitionPrint, formatFaults } from '../config/index.ts';
 import { Refusal } from '../lib/errors.ts';
 import { change } from './change.ts';
 import type { Context } from './context.ts';
@@ -13,7 +13,7 @@ import type { Entry } from './registry.ts';
 /** Reads the file again. One that is wrong, or that changes a service on trial, changes nothing. */
 export async function reload(context: Context, actor: Actor): Promise<void> {
   const file = context.config.file;
-  const read = await readConfig(file);
+  const read = await context.readConfig(context.config);
   if ('faults' in read) throw refuse(context, file, actor, read.faults);
   const loaded = load(read.config, context.store);
   if ('faults' in loaded) throw refuse(context, file, actor, loaded.faults);
@@ -62,9 +62,9 @@ function compare(context: Context, { entries, gone }: Loaded): { changed: Entry[
 
 function sameDefinition(a: Entry | undefined, b: Entry): boolean {
   if (a === undefined) return false;
-  const text = (entry: Entry): string =>
-    JSON.stringify([describeService(entry.service), entry.slots, entry.source, entry.filePrint]);
-  return text(a) === text(b);
+  const print = ({ slots, source, filePrint }: Entry): string => JSON.stringify([slots, source, filePrint]);
+  const same = a.service === b.service || definitionPrint(a.service) === definitionPrint(b.service);
+  return same && print(a) === print(b);
 }
 
 async function take(

@@ -144,16 +144,17 @@ export class Watch {
     const { entries } = this.#context;
     const asSeen = print === this.#seen && entries === this.#wanted;
     if (asSeen && clock.now() < this.#wholeAt) {
-      this.#writeDown();
+      await this.#writeDown();
       return false;
     }
     const began = clock.now();
     // What nobody has touched since it was looked at last is still printed the same.
     if (!asSeen || this.#before === null) this.#before = await beforeLook(this.#context);
-    const pending = await reconciler.pending(stateOf(this.#context));
+    // What nobody has changed since is looked at as others would see it.
+    const pending = await reconciler.pending(stateOf(this.#context), { thorough: asSeen });
     if (pending.length > 0) return true;
     this.#writtenAt = -Infinity;
-    this.#writeDown();
+    await this.#writeDown();
     // Taken before the look: what came between is another print next time.
     this.#seen = print;
     this.#wanted = entries;
@@ -168,11 +169,11 @@ export class Watch {
   }
 
   /** Also while nothing has to be looked at: a disk that takes nothing is told by /readyz before somebody needs it. */
-  #writeDown(): void {
+  async #writeDown(): Promise<void> {
     const { clock } = this.#context;
     if (this.#before === null || clock.now() - this.#writtenAt < WRITTEN_MS) return;
     this.#writtenAt = clock.now();
-    saveLook(this.#context, this.#before);
+    await saveLook(this.#context, this.#before);
   }
 
   async #repair(): Promise<void> {

@@ -104,6 +104,7 @@ export class Guests {
   /** From now on these. What was told of a DomU stays told. */
   watch(services: readonly Service[]): void {
     this.#services = services;
+    if (this.presence.kind === 'none') return;
     const wanted = new Set(
       services.flatMap(({ name, domus }) => domus.map((domu) => guestKey(name, domu.name))),
     );

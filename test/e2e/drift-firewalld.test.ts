@@ -82,8 +82,9 @@ async function isPutBack(what: string, act: () => Promise<void>): Promise<void> 
     await expect.poll(() => drifting.nothingPending().then(() => oursIn()), WITHIN).toEqual(ours);
     const repairs = await drifting.repairsSince(last);
     const text = repairs.map((repair) => repair.text).join('\n');
-    expect(text).toMatch(/chains that differ: filter DIR-FWD, .* and \d+ more/);
-    expect(text).toMatch(/jumps: filter FORWARD to DIR-FWD, .* and \d+ more/);
+    // With its backend iptables it takes away a table after the other, and ours may be put back in between.
+    expect(text).toMatch(/chains that differ: .*DIR-/);
+    expect(text).toMatch(/jumps: .* to DIR-/);
     const now = await Metrics.of(directed.daemon.socket);
     expect(now.growth(counted, 'repairs_total', { kind: 'rules' })).toBeGreaterThan(0);
     await Promise.all(all.map((one) => one.goesOn()));

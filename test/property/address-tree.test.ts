@@ -3,8 +3,8 @@ import { describe, expect, it } from 'vitest';
 import type { Address, Family, Network } from '../../src/model/address.ts';
 import { contains, fromBits, FULL_PREFIX } from '../../src/model/address.ts';
 import { CHAIN_NAME_MAX } from '../../src/model/kernel-state.ts';
-import type { Branch, Tree } from '../../src/plan/tree.ts';
-import { buildTree } from '../../src/plan/tree.ts';
+import type { Branch, Item, Tree } from '../../src/plan/tree.ts';
+import { buildTree, byBits, itemOf } from '../../src/plan/tree.ts';
 
 const RUNS = { numRuns: 40 };
 /** Addresses that a chain compares one after another, and bits that a chain divides by. */
@@ -27,11 +27,9 @@ function addresses(family: Family): fc.Arbitrary<Address[]> {
 }
 
 const sets = fc.constantFrom<Family>(4, 6).chain(addresses);
-const build = (list: readonly Address[]): Tree<string> =>
-  buildTree(
-    list[0]?.family ?? 4,
-    list.map((address) => ({ address, leaf: `leaf of ${address.text}` })),
-  );
+const items = (list: readonly Address[]): Item<string>[] =>
+  list.map((address) => itemOf(address, `leaf of ${address.text}`)).sort(byBits);
+const build = (list: readonly Address[]): Tree<string> => buildTree(list[0]?.family ?? 4, items(list));
 
 interface Walk {
   readonly leaves: readonly string[];
@@ -140,6 +138,24 @@ describe('the tree of chains', () => {
           (chain) => JSON.stringify(before.chains.get(chain)) !== JSON.stringify(after.chains.get(chain)),
         );
         expect(differ.length).toBeLessThanOrEqual(depth + 3 * LINEAR);
+      }),
+      RUNS,
+    );
+  });
+
+  it('is the same whatever tree it was made from, and takes over what no address has come into or left', () => {
+    const changed = fc.tuple(sets, fc.nat(20), fc.nat(20));
+    fc.assert(
+      fc.property(changed, ([list, come, go]) => {
+        const all = items(list);
+        const [family, older, newer] = [list[0]!.family, all.slice(come), all.slice(0, all.length - go)];
+        const before = buildTree(family, older);
+        const after = buildTree(family, newer, '_', before);
+        const anew = buildTree(family, newer);
+        expect(after.root).toEqual(anew.root);
+        expect([...after.chains]).toEqual([...anew.chains]);
+        const again = buildTree(family, older, '_', before);
+        for (const [chain, branches] of again.chains) expect(branches).toBe(before.chains.get(chain));
       }),
       RUNS,
     );

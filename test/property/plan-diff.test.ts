@@ -10,6 +10,9 @@ import type { DirectorState, ServiceState } from '../../src/model/state.ts';
 import { liveSlot, otherSlot } from '../../src/model/state.ts';
 import { portKeys } from '../../src/plan/sets.ts';
 import { diff } from '../../src/plan/diff.ts';
+import { plan, Planner } from '../../src/plan/plan.ts';
+import { renderDifference } from '../../src/render/difference.ts';
+import { frames } from '../support.ts';
 import {
   CUSTOMER,
   director,
@@ -24,6 +27,7 @@ import { bring, desired, foreign, hostWithOthers, observe, pending } from './sup
 import { send, sendToHost } from './support/packet.ts';
 import type { Fate } from './support/packet.ts';
 
+const FRAMES = frames();
 const RUNS = { numRuns: 150 };
 const FEWER = { numRuns: 60 };
 
@@ -368,4 +372,27 @@ describe('the steps of a switch', () => {
       expectQuarantined(now, pair);
     }
   }
+});
+
+describe('what is worked out against a state that is known', () => {
+  it('leads to the same kernel as a look at everything, and plans the same as if nothing were known', async () => {
+    await fc.assert(
+      fc.asyncProperty(pairs, async ([before, after]) => {
+        const planner = new Planner();
+        const known = planner.plan(before);
+        const next = planner.plan(after);
+        expect(next).toEqual(plan(after));
+        const difference = renderDifference(FRAMES, known, next);
+        // A family comes or goes: all of it is looked at then.
+        if (difference === null) return;
+        const kernel = hostWithOthers();
+        await bring(kernel, before);
+        const operations = diff(difference.after, difference.before);
+        for (const operation of operations) await kernel.apply(operation);
+        const left = (await pending(kernel, after)).map(({ why }) => why);
+        expect(left).toEqual([]);
+      }),
+      RUNS,
+    );
+  });
 });

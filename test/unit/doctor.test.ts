@@ -11,6 +11,7 @@ import { judgeFirewalls } from '../../src/doctor/checks/firewalls.ts';
 import { judgeForwardChain } from '../../src/doctor/checks/forward-chain.ts';
 import { judgeForwarding } from '../../src/doctor/checks/forwarding.ts';
 import type { ForwardingSeen } from '../../src/doctor/checks/forwarding.ts';
+import { judgeGuests } from '../../src/doctor/checks/guests.ts';
 import { judgeIptables } from '../../src/doctor/checks/iptables.ts';
 import { judgeLinks } from '../../src/doctor/checks/links.ts';
 import type { LinksSeen } from '../../src/doctor/checks/links.ts';
@@ -19,6 +20,7 @@ import { judgeMtu } from '../../src/doctor/checks/mtu.ts';
 import { judgeNode } from '../../src/doctor/checks/node.ts';
 import { judgeParts } from '../../src/doctor/checks/parts.ts';
 import { judgeRpFilter } from '../../src/doctor/checks/rp-filter.ts';
+import { judgeStaging } from '../../src/doctor/checks/staging.ts';
 import { judgeStore } from '../../src/doctor/checks/store.ts';
 import type { StoreSeen } from '../../src/doctor/checks/store.ts';
 import { CHECKS, ok, unknown, word } from '../../src/doctor/finding.ts';
@@ -27,6 +29,7 @@ import type { Ground } from '../../src/doctor/ground.ts';
 import { parseBases } from '../../src/doctor/nft-chains.ts';
 import { refusalsIn } from '../../src/doctor/refusals.ts';
 import { parseRuleset } from '../../src/doctor/rulesets.ts';
+import type { Domain, DomainVif } from '../../src/xen/hypervisor.ts';
 import { HandClock } from '../contract/hand-clock.ts';
 import { mailService } from './support/director-double.ts';
 
@@ -67,6 +70,47 @@ describe('what is told of', () => {
       'sysctl -w net.netfilter.nf_conntrack_max=200',
     ]);
     expect(judgeConntrack({ entries: null, limit: null })[0]?.grade).toBe('ok');
+  });
+
+  test('guests: a Dom0 whose Xen is not asked, DomUs that cannot answer, and vifs that start elsewhere', () => {
+    const services = [mailService()];
+    const vif = (more: Partial<DomainVif> = {}): DomainVif => ({
+      ...{ device: 0, name: 'vif7.0', mac: '', bridge: services[0]!.bridge.name, connected: true },
+      ...more,
+    });
+    const judged = (state: Domain['state'], vifs: readonly DomainVif[]) => {
+      const domains = [{ name: services[0]!.domus[0].name, domid: 7, state, vifs }];
+      return judgeGuests({ presence: { kind: 'xen' }, isDom0: true, services, domains });
+    };
+    expect(told(judged('running', [vif()]))).toEqual(['ok: Xen answers, and finds nothing wrong with DomUs']);
+    expect(told(judged('crashed', [vif()]))).toEqual(['warning: mail-a has crashed']);
+    expect(commands(judged('paused', [vif()]))).toEqual(['xl unpause mail-a']);
+    // By its device's number it is the one; and it begins on another bridge.
+    const elsewhere = judged('running', [vif({ bridge: 'xenbr0', name: services[0]!.domus[0].vifs[0]! })]);
+    expect(told(elsewhere)).toEqual([
+      `warning: the guest configuration of mail-a names xenbr0 instead of ${services[0]!.bridge.name}`,
+    ]);
+    expect(commands(elsewhere)).toEqual(['director vif mail mail-a']);
+    const none = { presence: { kind: 'none', reason: 'this host does not run under Xen' } } as const;
+    const off = (isDom0: boolean) => judgeGuests({ ...none, isDom0, services, domains: [] })[0]?.grade;
+    expect([off(false), off(true)]).toEqual(['ok', 'warning']);
+  });
+
+  test('staging: whatever it lacks is a fault, and a thin pool that fills up is the live DomU’s own trouble', () => {
+    const all = { services: ['mail'], withoutXen: null, withoutBus: false, withoutConfig: [], volumes: [] };
+    const pool = (filled: number) => ({ group: 'vg0', name: 'pool', kind: 'pool', filled }) as const;
+    expect(told(judgeStaging(all))).toEqual(['ok: mail can be staged']);
+    expect(judgeStaging({ ...all, services: [] })).toEqual([]);
+    expect(told(judgeStaging({ ...all, withoutXen: 'no Xen' }))).toEqual([
+      'fault: mail cannot be staged: no Xen',
+    ]);
+    expect(
+      commands(judgeStaging({ ...all, withoutBus: true, withoutConfig: ['/etc/xen/mail-a.cfg'] })),
+    ).toEqual(['apt-get install dbus', 'ls -l /etc/xen']);
+    const grades = [79, 80, 94, 95].map(
+      (filled) => judgeStaging({ ...all, volumes: [pool(filled)] })[0]?.grade,
+    );
+    expect(grades).toEqual(['ok', 'warning', 'warning', 'fault']);
   });
 
   test('forwarding: off is a fault while a director runs, which else turns it on, and for one link always', () => {
@@ -557,6 +601,7 @@ describe('a look in another process', () => {
     uplink: 'eth0',
     state: '/x',
     iptables: 'auto',
+      xen: 'auto',
     running: true,
   } as const;
   const { signal } = new AbortController();

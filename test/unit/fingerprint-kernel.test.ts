@@ -29,6 +29,8 @@ function perl(): number {
 
 beforeAll(requirePrivateNamespace);
 beforeEach(() => {
+  // The namespace is that of all tests of a run.
+  tool('sysctl', '-qw', 'net.ipv4.ip_forward=0');
   ip('link add fp0 type bridge');
   tool('ipset', 'create', 'dir-print', 'hash:ip');
   tool('ipset', 'add', 'dir-print', '192.0.2.1');

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import { parseSave } from '../../src/kernel/iptables/parse-save.ts';
+import { parseSave, parseSaveInTurns } from '../../src/kernel/iptables/parse-save.ts';
 import type { WantedJump } from '../../src/kernel/iptables/parse-save.ts';
-import { EMPTY_TABLES } from '../../src/model/kernel-state.ts';
+import { EMPTY_TABLES, TABLES } from '../../src/model/kernel-state.ts';
 
 const WANTED: readonly WantedJump[] = [
   { table: 'filter', chain: 'FORWARD', target: 'DIR-FWD', at: 'first' },
@@ -134,6 +134,28 @@ describe('jumps', () => {
     expect(jumpsOf('FORWARD -s 10.0.0.0/8 -j DIR-FWD', 'FORWARD -g DIR-FWD', 'DIR-FWD -j DIR-PASS')).toEqual(
       [],
     );
+  });
+});
+
+describe('What there should be', () => {
+  const expected = parseSave(NFT_IPV4, WANTED);
+
+  test('is the same object again where it is there, and so is each table for itself', async () => {
+    const read = parseSave(NFT_IPV4, WANTED, expected);
+    expect(read).toEqual(expected);
+    for (const table of TABLES) expect(read[table]).toBe(expected[table]);
+    expect(await parseSaveInTurns(NFT_IPV4, WANTED, expected)).toEqual(read);
+  });
+
+  test('is told as it is wherever a rule, a chain or a jump is another one', () => {
+    const lines = NFT_IPV4.split('\n');
+    for (const [index, line] of lines.entries()) {
+      if (!/^(?:-A|:DIR)/.test(line)) continue;
+      for (const others of [[], [line, line]]) {
+        const text = lines.toSpliced(index, 1, ...others).join('\n');
+        expect(parseSave(text, WANTED, expected), line).toEqual(parseSave(text, WANTED));
+      }
+    }
   });
 });
 

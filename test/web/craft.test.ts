@@ -1,5 +1,6 @@
 import type { Browser, Response } from 'playwright-core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { ServiceView } from '../../src/api/contract.ts';
 import { errorsOf, openPage } from './support/browser.ts';
 import { visit as show } from './support/page-states.ts';
 import { ORIGIN, webWorld } from './support/web-world.ts';
@@ -87,5 +88,30 @@ test('nothing jumps while it fills and lives', async () => {
     const sum = shifts.reduce((total, [value]) => total + value, 0);
     expect(sum, `${path}: ${JSON.stringify(shifts)}`).toBeLessThan(0.1);
   }
+  await page.context().close();
+});
+
+/** A host of Xen, as src/api/contract.ts tells of one. */
+const DOMAINS = {
+  primary: { name: 'mail-a', domid: 3, state: 'running', since: '2026-11-23T09:00:00.000Z' },
+  secondary: { name: 'mail-b', domid: null, state: 'absent', since: '2026-11-23T10:15:00.000Z' },
+} as const;
+
+test('where Xen tells how a DomU is, its card does', async () => {
+  const page = await openPage(browser);
+  const views = (await web.daemon.call('GET', '/v1/services')).body as ServiceView[];
+  const mail = views.find(({ name }) => name === 'mail')!;
+  for (const role of ['primary', 'secondary'] as const) Object.assign(mail[role], { domain: DOMAINS[role] });
+  await page.route('**/v1/services', (route) => route.fulfill({ json: views }));
+  await page.route('**/v1/services/mail', (route) => route.fulfill({ json: mail }));
+  await page.goto(new URL('/services/mail', ORIGIN).href);
+  await expect
+    .poll(() => page.locator('.domu-card dd').allTextContents())
+    .toEqual(
+      expect.arrayContaining([
+        expect.stringMatching(/^mail-a \(3\), running$/),
+        expect.stringMatching(/^mail-b, Xen has none since /),
+      ]),
+    );
   await page.context().close();
 });

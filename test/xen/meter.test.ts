@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { CpuView } from '../../src/api/contract.ts';
 import { onFreshDom0 } from './support/scenario.ts';
-import { MAIL } from './support/topology.ts';
+import { CONFIG_FILE, directorConfig, MAIL } from './support/topology.ts';
 
 const [{ name: live }] = MAIL.domus;
 
@@ -9,6 +9,9 @@ describe('what routing costs', () => {
   it(
     "is timed at the vifs of a kernel without tcx, and netback's threads are a DomU's",
     onFreshDom0(async ({ dom0 }) => {
+      await dom0.write(CONFIG_FILE, directorConfig({ meter: 'auto', interval: '5s' }));
+      await dom0.must(['systemctl', 'restart', 'dom0-director'], { timeout: 180 });
+      await dom0.measures();
       const cpu = async (): Promise<CpuView> => (await dom0.api('GET', '/v1/cpu')) as CpuView;
       expect(await cpu()).toMatchObject({ mode: 'windows', probe: { failures: 0 } });
       const customers = await dom0.load('customer', MAIL.ipv4);

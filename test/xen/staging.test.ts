@@ -2,7 +2,6 @@ import { expect, it } from 'vitest';
 import { parse, stringify } from 'yaml';
 import type { StageView } from '../../src/api/contract.ts';
 import type { Directed } from './support/directed.ts';
-import type { CommandResult } from './support/dom0.ts';
 import { createGuest } from './support/guests.ts';
 import { onFreshDom0 } from './support/scenario.ts';
 import { CONFIG_FILE, guestConfig, MAIL as mail } from './support/topology.ts';
@@ -18,17 +17,6 @@ umount /mnt
 `;
 const LATE = `#!/bin/sh\ntouch /run/late\nexec sleep 600\n`;
 const MKFS = ['mkfs.ext4', '-q', '-F'];
-
-/** The command line takes its time to begin on an emulated CPU, and staging its own. */
-const director = (dom0: Directed, ...args: readonly string[]): Promise<CommandResult> =>
-  dom0.run(['env', 'NO_COLOR=1', 'director', ...args], { timeout: 600 });
-
-async function order(dom0: Directed, ...args: readonly string[]): Promise<string> {
-  const { code, stdout, stderr } = await director(dom0, ...args);
-  expect(stderr).toBe('');
-  expect(code).toBe(0);
-  return stdout;
-}
 
 /** A volume group on a file, with a pool of thin volumes. */
 async function makeGroup(dom0: Directed): Promise<void> {
@@ -90,12 +78,12 @@ it(
     await configure(dom0, { prepare: ['/usr/local/sbin/prepare'] });
     const before = await traces(dom0);
 
-    const told = await order(dom0, 'stage', 'mail');
+    const told = await dom0.order('stage', 'mail');
     expect(told).toContain('mail-b is made from mail-a, and dark');
     const { volumes, id } = await newest(dom0);
     expect(volumes).toMatchObject([{ target: 'xvda', origin: 'vg0/mail-a', thin: true, isThere: true }]);
     expect(['clean', 'unclear']).toContain(volumes[0]?.check?.verdict);
-    expect(await order(dom0, 'domu', 'list')).toMatch(
+    expect(await dom0.order('domu', 'list')).toMatch(
       new RegExp(`^mail-b +mail +secondary +dark +running +\\d+ +${id}$`, 'm'),
     );
     expect(await dom0.ask('tester', mail.ipv4, 25)).toMatchObject({ domu: 'mail-b', version: '2.0' });
@@ -103,7 +91,7 @@ it(
       domu: 'mail-a',
       version: '1.0-on-disk',
     });
-    expect(await order(dom0, 'domu', 'console', 'mail-b')).toContain('mail-b is up');
+    expect(await dom0.order('domu', 'console', 'mail-b')).toContain('mail-b is up');
 
     const { id: trial } = await dom0.switch(['mail']);
     expect(await dom0.ask('customer', mail.ipv4, 25)).toMatchObject({ domu: 'mail-b', version: '2.0' });
@@ -111,7 +99,7 @@ it(
       ['unstage', 'mail'],
       ['domu', 'destroy', 'mail-b', '--yes'],
     ])
-      expect(await director(dom0, ...command)).toMatchObject({
+      expect(await dom0.director(...command)).toMatchObject({
         code: 1,
         stderr: expect.stringContaining('on trial') as string,
       });
@@ -123,9 +111,9 @@ it(
     expect(await versionOn(dom0, volumes[0]!.device)).toBe('2.0');
     expect(await versionOn(dom0, '/dev/vg0/mail-a')).toBe('1.0-on-disk');
 
-    await order(dom0, 'unstage', 'mail');
+    await dom0.order('unstage', 'mail');
     expect(await newest(dom0)).toMatchObject({ state: 'kept', volumes: [{ isThere: true }] });
-    await order(dom0, 'unstage', 'mail', '--purge');
+    await dom0.order('unstage', 'mail', '--purge');
     expect(await newest(dom0)).toMatchObject({ state: 'gone', volumes: [{ isThere: false }] });
     expect(await traces(dom0)).toEqual(before);
   }),
@@ -139,7 +127,7 @@ it(
     const before = await traces(dom0);
 
     await configure(dom0, { prepare: ['/bin/false'] });
-    expect(await director(dom0, 'stage', 'mail')).toMatchObject({
+    expect(await dom0.director('stage', 'mail')).toMatchObject({
       code: 1,
       stderr: expect.stringContaining('mail-b: /bin/false failed (1)') as string,
     });

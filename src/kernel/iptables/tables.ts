@@ -2,8 +2,9 @@ import { KernelError } from '../../lib/errors.ts';
 import type { Family } from '../../model/address.ts';
 import { EMPTY_TABLES } from '../../model/kernel-state.ts';
 import type { TableStates } from '../../model/kernel-state.ts';
+import type { ExpectedRules } from '../kernel.ts';
 import type { Iptables } from './iptables.ts';
-import { parseSave } from './parse-save.ts';
+import { parseSaveInTurns } from './parse-save.ts';
 import type { WantedJump } from './parse-save.ts';
 
 interface Options {
@@ -26,25 +27,32 @@ export class TableReader {
     this.#options = options;
   }
 
-  async both(): Promise<Readonly<Record<Family, TableStates>>> {
+  async both(expected?: ExpectedRules): Promise<Readonly<Record<Family, TableStates>>> {
     // Asked for before anything is read: what is changed meanwhile has another one.
     const generation = await this.#options.generation();
+    if (generation !== null && generation === expected?.generation) return expected.tables;
     const [ipv4, ipv6] = await Promise.all([
-      this.#read(4, generation),
-      this.#read(6, generation).catch(noneOfIPv6),
+      this.#read(4, generation, expected),
+      this.#read(6, generation, expected).catch(noneOfIPv6),
     ]);
     return { 4: ipv4, 6: ipv6 };
   }
 
   /** Throws KernelError where the family's tables cannot be read. */
   async check(family: Family): Promise<void> {
-    await this.#read(family, await this.#options.generation());
+    await this.#read(family, await this.#options.generation(), undefined);
   }
 
-  async #read(family: Family, generation: number | null): Promise<TableStates> {
+  async #read(
+    family: Family,
+    generation: number | null,
+    expected: ExpectedRules | undefined,
+  ): Promise<TableStates> {
     const known = this.#known.get(family);
     if (known !== undefined && known.generation === generation) return known.tables;
-    const tables = parseSave(await this.#options.iptables.save(family), this.#options.jumps);
+    const { iptables, jumps } = this.#options;
+    const text = await iptables.save(family);
+    const tables = await parseSaveInTurns(text, jumps, expected?.tables[family]);
     if (generation !== null) this.#known.set(family, { generation, tables });
     return tables;
   }

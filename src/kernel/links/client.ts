@@ -1,4 +1,5 @@
 import { KernelError, isExists, isNotFound } from '../../lib/errors.ts';
+import { inTurns } from '../../lib/turn.ts';
 import { contains, formatNetwork, networkOf } from '../../model/address.ts';
 import type { InterfaceAddress } from '../../model/address.ts';
 import { INTERFACE_NAME } from '../../model/service.ts';
@@ -45,6 +46,8 @@ export const isOurBridge = ({ kind, alias, mac, name }: LinkRecord): boolean =>
 export class LinkClient {
   readonly #connection: NetlinkConnection;
   #asked: Promise<LinkRecord[]> | null = null;
+  /** As they were seen last. A number is given to no other link as long as a host runs, so an old one is refused. */
+  #indices = new Map<string, number>();
 
   constructor(connection: NetlinkConnection) {
     this.#connection = connection;
@@ -59,15 +62,17 @@ export class LinkClient {
 
   async #dumpLinks(): Promise<LinkRecord[]> {
     const messages = await dumpWhole(this.#connection, RTM_GETLINK, encodeGetLink());
-    return messages.filter(({ type }) => type === RTM_NEWLINK).map(({ payload }) => decodeLink(payload));
+    const links = messages.filter(({ type }) => type === RTM_NEWLINK);
+    const records = await inTurns(links, ({ payload }) => decodeLink(payload));
+    this.#indices = new Map(records.map(({ name, index }) => [name, index]));
+    return records;
   }
 
   async addresses(): Promise<AddressRecord[]> {
     const messages = await dumpWhole(this.#connection, RTM_GETADDR, encodeGetAddresses());
-    return messages
-      .filter(({ type }) => type === RTM_NEWADDR)
-      .map(({ payload }) => decodeAddress(payload))
-      .filter((record) => record !== null);
+    const addresses = messages.filter(({ type }) => type === RTM_NEWADDR);
+    const records = await inTurns(addresses, ({ payload }) => decodeAddress(payload));
+    return records.filter((record) => record !== null);
   }
 
   /** The link with this name; null where there is none. */
@@ -75,7 +80,10 @@ export class LinkClient {
     checkName(name);
     const replies = await this.#connection.request(RTM_GETLINK, 0, encodeGetLink(name)).catch(noDevice);
     const reply = replies?.find(({ type }) => type === RTM_NEWLINK);
-    return reply === undefined ? null : decodeLink(reply.payload);
+    const link = reply === undefined ? null : decodeLink(reply.payload);
+    if (link === null) this.#indices.delete(name);
+    else this.#indices.set(name, link.index);
+    return link;
   }
 
   /** KernelError ENOENT where there is no such link. */
@@ -162,21 +170,25 @@ export class LinkClient {
   /** Answers whether it was put there now; one that is there, whoever put it there, stays as it is. */
   async addAddress(name: string, address: InterfaceAddress): Promise<boolean> {
     const what = `address ${formatNetwork(address)} could not be put on ${name}`;
-    const link = await this.mustFind(name, what);
-    try {
-      const message = encodeNewAddress(link.index, address);
-      await this.#connection.request(RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL, message);
-      return true;
-    } catch (error) {
-      if (isExists(error) && (await this.#standing(link, address)) !== undefined) return false;
-      throw describe(error, what, addressHint(error, name));
-    }
+    const add = async (index: number): Promise<boolean> => {
+      try {
+        const message = encodeNewAddress(index, address);
+        await this.#connection.request(RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL, message);
+        return true;
+      } catch (error) {
+        if (isExists(error) && (await this.#standing(index, address)) !== undefined) return false;
+        throw describe(error, what, addressHint(error, name));
+      }
+    };
+    const known = this.#indices.get(name);
+    const added = known === undefined ? null : await add(known).catch(noDevice);
+    return added ?? add((await this.mustFind(name, what)).index);
   }
 
   /** Absent is fine; KernelError EPERM where somebody else put it there. */
   async deleteAddress(name: string, address: InterfaceAddress): Promise<void> {
     const link = await this.find(name);
-    const standing = link === null ? undefined : await this.#standing(link, address);
+    const standing = link === null ? undefined : await this.#standing(link.index, address);
     if (link === null || standing === undefined) return;
     const what = `address ${formatNetwork(address)} could not be taken off ${name}`;
     if (standing.metric !== OUR_METRIC) {
@@ -191,13 +203,13 @@ export class LinkClient {
   }
 
   async #standing(
-    link: LinkRecord,
+    index: number,
     { family, address, prefix }: InterfaceAddress,
   ): Promise<AddressRecord | undefined> {
     const all = await this.addresses();
     return all.find(
       (record) =>
-        record.linkIndex === link.index &&
+        record.linkIndex === index &&
         record.address.family === family &&
         record.address.address === address &&
         // IPv6 has an address once on a link, whatever its prefix length.

@@ -3,15 +3,21 @@ import { KernelError } from '../../lib/errors.ts';
 import { GuardedSocket } from './socket.ts';
 import type { NetlinkSocket } from './socket.ts';
 
+/** One behind the other, with the length of each in bytes. */
+export interface Datagrams {
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  readonly lengths: readonly number[];
+}
+
 /** What a thread with sockets is asked. `id` names one socket for as long as the thread lives. */
 export type Asked =
   | { readonly do: 'open'; readonly id: number; readonly protocol: number }
-  | { readonly do: 'send'; readonly id: number; readonly bytes: Uint8Array }
+  | ({ readonly do: 'send'; readonly id: number } & Datagrams)
   | { readonly do: 'close'; readonly id: number };
 
-/** What it answers: datagrams one behind the other, with the length of each in bytes; or that a socket is of no use. */
+/** What it answers: datagrams, or that a socket is of no use. */
 export type Answered =
-  | { readonly id: number; readonly bytes: Uint8Array<ArrayBuffer>; readonly lengths: readonly number[] }
+  | ({ readonly id: number } & Datagrams)
   | { readonly id: number; readonly failed: { readonly message: string; readonly code: string } };
 
 /** Serves what comes through the port, for as long as the thread lives. */
@@ -37,16 +43,22 @@ export function relaySockets(port: MessagePort): void {
   };
   port.on('message', (asked: Asked) => {
     if (asked.do === 'open') open(asked.id, asked.protocol);
-    else if (asked.do === 'send') sockets.get(asked.id)?.send(Buffer.from(asked.bytes));
-    else {
+    else if (asked.do === 'send') {
+      for (const datagram of apart(asked)) sockets.get(asked.id)?.send(datagram);
+    } else {
       sockets.get(asked.id)?.close();
       sockets.delete(asked.id);
     }
   });
 }
 
+export function apart({ bytes: { buffer }, lengths }: Datagrams): Buffer[] {
+  let at = 0;
+  return lengths.map((length) => Buffer.from(buffer, (at += length) - length, length));
+}
+
 /** In memory of their own, which can be given away. */
-function joined(all: readonly Buffer[]): Uint8Array<ArrayBuffer> {
+export function joined(all: readonly Buffer[]): Uint8Array<ArrayBuffer> {
   const bytes = new Uint8Array(all.reduce((sum, { length }) => sum + length, 0));
   let at = 0;
   for (const one of all) {

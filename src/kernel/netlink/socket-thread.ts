@@ -1,5 +1,6 @@
 import { Worker } from 'node:worker_threads';
 import { KernelError, messageOf } from '../../lib/errors.ts';
+import { apart, joined } from './relay.ts';
 import type { Answered, Asked } from './relay.ts';
 import type { NetlinkSocket, SocketEvents } from './socket.ts';
 
@@ -25,10 +26,20 @@ export class SocketThread {
     const id = ++this.#last;
     const worker = this.#running();
     const ask = (asked: Asked): void => worker.postMessage(asked);
+    // Many are sent in one turn where thousands of links are made; each message between threads costs as much as one.
+    let waiting: Buffer[] = [];
+    const send = (): void => {
+      const [all, lengths] = [waiting, waiting.map(({ length }) => length)];
+      waiting = [];
+      const bytes = joined(all);
+      worker.postMessage({ do: 'send', id, bytes, lengths } satisfies Asked, [bytes.buffer]);
+    };
     this.#sockets.set(id, events);
     ask({ do: 'open', id, protocol });
     return {
-      send: (datagram) => ask({ do: 'send', id, bytes: Uint8Array.from(datagram) }),
+      send: (datagram) => {
+        if (waiting.push(datagram) === 1) queueMicrotask(send);
+      },
       hold: (alive) => {
         if (alive) this.#held.add(id);
         else this.#held.delete(id);
@@ -72,9 +83,7 @@ export class SocketThread {
       events.failed(new KernelError(answered.failed.message, { code: answered.failed.code }));
       return;
     }
-    const { buffer } = answered.bytes;
-    let at = 0;
-    events.datagrams(answered.lengths.map((length) => Buffer.from(buffer, (at += length) - length, length)));
+    events.datagrams(apart(answered));
   }
 
   /** Who opens another one gets another thread. */

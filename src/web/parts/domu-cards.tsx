@@ -51,6 +51,14 @@ function Domu({ domu, role, live, draining, rates }: Props): JSX.Element {
           <Health health={domu.health} reason={domu.healthReason} />
           {domu.healthReason === null ? null : <span class="sub">{allOfReason(domu.healthReason)}</span>}
         </dd>
+        {domu.domain === null ? null : (
+          <>
+            <dt>Domain</dt>
+            <dd>
+              <Domain domain={domu.domain} />
+            </dd>
+          </>
+        )}
         <dt>Flows</dt>
         <dd>{number(domu.flows)}</dd>
         {draining === null ? null : (
@@ -80,5 +88,30 @@ function Domu({ domu, role, live, draining, rates }: Props): JSX.Element {
         <dd class="mono">{domu.addresses.join(' ')}</dd>
       </dl>
     </div>
+  );
+}
+
+const STATES = {
+  running: 'running',
+  paused: 'paused',
+  crashed: 'crashed',
+  shutdown: 'shut down',
+  absent: 'Xen has none',
+  unknown: 'Xen does not answer',
+} as const;
+
+/** What Xen calls it, under which number, and how it is. */
+function Domain({ domain }: { domain: NonNullable<DomuView['domain']> }): JSX.Element {
+  const { name, domid, state, since } = domain;
+  return (
+    <>
+      <span class="mono">{domid === null ? name : `${name} (${domid})`}</span>, {STATES[state]}
+      {since === null || state === 'running' ? null : (
+        <>
+          {' '}
+          since <When time={since} />
+        </>
+      )}
+    </>
   );
 }

@@ -16,7 +16,7 @@ const UPLINK = 'many0';
 const READY_WITHIN = 120_000;
 
 /** A definition that has no guests: what is measured is what the director does by itself. */
-function definition(n: number): Record<string, unknown> {
+export function definition(n: number): Record<string, unknown> {
   const [high, low, hex] = [n >> 8, n & 255, (n + 1).toString(16)];
   const domu = (letter: string, host: number): unknown => ({
     name: `s${n}-${letter}`,
@@ -40,30 +40,42 @@ export class ManyServices {
   readonly #namespace: string;
   #process: LabProcess | undefined;
 
-  private constructor(directory: string, namespace: string) {
+  readonly #count: number;
+
+  private constructor(directory: string, namespace: string, count: number) {
     this.directory = directory;
     this.#namespace = namespace;
+    this.#count = count;
   }
 
   /** Nothing is started yet. */
   static async create(count: number): Promise<ManyServices> {
     const directory = await mkdtemp(join(tmpdir(), 'director-many-'));
-    const many = new ManyServices(directory, labName());
+    const many = new ManyServices(directory, labName(), count);
     await mkdir(`${directory}/state`);
-    const services = Object.fromEntries(Array.from({ length: count }, (_, n) => [`s${n}`, definition(n)]));
-    const config = {
-      listen: { socket: many.socket },
-      state: `${directory}/state`,
-      uplink: UPLINK,
-      // It measures a bridge in namespaces of its own, which would be counted.
-      cpu: { meter: 'off' },
-      services,
-    };
-    await writeFile(many.#config, stringify(config));
+    await many.configure();
     await addNamespace(many.#namespace);
     await many.must('ip', 'link', 'add', UPLINK, 'type', 'bridge');
     for (const link of ['lo', UPLINK]) await many.must('ip', 'link', 'set', link, 'up');
     return many;
+  }
+
+  /** Writes the file; `changes`: services that are otherwise than their number says. Who runs learns of it by a reload. */
+  async configure(changes: Readonly<Record<string, Record<string, unknown>>> = {}): Promise<void> {
+    const host = {
+      listen: { socket: this.socket },
+      state: `${this.directory}/state`,
+      uplink: UPLINK,
+      // It measures a bridge in namespaces of its own, which would be counted.
+      cpu: { meter: 'off' },
+    };
+    const services = Array.from({ length: this.#count }, (_, n) => {
+      const fields = Object.entries({ ...definition(n), ...changes[`s${n}`] });
+      // JSON is YAML, and is written in no time.
+      const lines = fields.map(([name, value]) => `    ${name}: ${JSON.stringify(value)}\n`);
+      return `  s${n}:\n${lines.join('')}`;
+    });
+    await writeFile(this.#config, `${stringify(host)}services:\n${services.join('')}`);
   }
 
   /** The kernel removes with the namespace all that is in it. */

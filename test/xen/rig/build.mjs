@@ -1,5 +1,5 @@
-// Builds what the rig boots, from this machine's own Debian packages: Xen, a kernel, a Dom0's disk with this machine's
-// Node, and an initramfs for DomUs. Kept outside the tree, one folder for each set of inputs; .cache/xen-rig.json says
+// Builds what the rig boots, from this machine's own Debian packages: Xen, a kernel, a Dom0's disk without a director,
+// and an initramfs for DomUs. Kept outside the tree, one folder for each set of inputs; .cache/xen-rig.json says
 // where it is. Plain JavaScript, since it runs before there is a network namespace without a network.
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -13,7 +13,6 @@ import {
   mkdtempSync,
   readFileSync,
   readdirSync,
-  realpathSync,
   renameSync,
   rmSync,
   statSync,
@@ -43,7 +42,7 @@ const HOST_TOOLS = {
   cc: 'gcc',
 };
 const DOM0_PACKAGES = [
-  ...['systemd-sysv', 'udev', 'kmod', 'mount', 'procps', 'adduser', 'init-system-helpers'],
+  ...['systemd-sysv', 'udev', 'kmod', 'mount', 'procps', 'adduser', 'init-system-helpers', 'dbus'],
   ...['iproute2', 'iptables', 'nftables', 'ipset', 'conntrack', 'iputils-ping', 'socat', 'curl', 'tcpdump'],
   ...['lvm2', 'dmsetup', 'thin-provisioning-tools', 'e2fsprogs', 'libstdc++6', 'python3-minimal'],
 ];
@@ -161,7 +160,7 @@ function dependenciesOf(name) {
 }
 
 function keyOf(sources) {
-  const hash = createHash('sha256').update(JSON.stringify([sources, process.version]));
+  const hash = createHash('sha256').update(JSON.stringify(sources));
   for (const file of readdirSync(here, { recursive: true }).toSorted()) {
     const path = join(here, file);
     if (statSync(path).isFile()) hash.update(file).update(readFileSync(path));
@@ -287,12 +286,6 @@ function dom0(image, { work, content, version, codename, utils, vmlinux }) {
     `--include=${[...DOM0_PACKAGES, utils].join(',')}`,
     ...[codename, root, ...sources.slice(0, 1)],
   ]);
-  copyFileSync(realpathSync(process.execPath), join(root, 'usr/local/bin/node'));
-  const node = spawnSync('chroot', [root, '/usr/local/bin/node', '--version'], { encoding: 'utf8' });
-  if (node.stdout?.trim() !== process.version)
-    throw new Error(
-      `this machine's Node cannot run in a Debian ${codename}: ${node.stderr ?? node.error?.message}`,
-    );
   furnish(root);
   copyModules(content, root, version);
   mkdirSync(join(root, 'guest'));
@@ -316,11 +309,9 @@ function furnish(root) {
   const write = (file, text) => writeFileSync(join(root, file), text);
   write('etc/hostname', 'dom0\n');
   write('etc/machine-id', `${'d0'.repeat(16)}\n`);
-  write('etc/fstab', '/dev/vda / ext4 noatime 0 0\n/dev/vdb /opt/dom0-director ext4 ro,noauto 0 0\n');
+  write('etc/fstab', '/dev/vda / ext4 noatime 0 0\n');
   // Nothing is to be done over again at a boot because files are newer than this one (systemd-update-done.service(8)).
   for (const folder of ['etc', 'var']) write(`${folder}/.updated`, '');
-  mkdirSync(join(root, 'opt/dom0-director'), { recursive: true });
-  symlinkSync('/opt/dom0-director/dist/main.js', join(root, 'usr/local/bin/director'));
   mkdirSync(join(root, 'var/log/xen/console'), { recursive: true });
   appendFileSync(join(root, 'etc/default/xen'), '\nXENCONSOLED_ARGS="--log=guest --timestamp=guest"\n');
   // Guests are shut down with the Dom0, not saved: what is on a disk after a reboot is what was there before.

@@ -7,6 +7,7 @@ import { run } from '../../../src/lab/run.ts';
 import type { RunResult } from '../../../src/lab/run.ts';
 import type { ClientName } from '../../../src/lab/topology.ts';
 import { Dom0 } from './dom0.ts';
+import { PACKAGE } from './program.ts';
 import { relay } from './relay.ts';
 import { PROJECT } from './rig.ts';
 import { CONFIG_FILE, directorConfig, SERVICES } from './topology.ts';
@@ -19,45 +20,34 @@ export interface Asked extends Partial<Said> {
 }
 
 const DIRECTOR = [process.execPath, `${PROJECT}dist/main.js`];
-const UNIT = `[Unit]
-Description=Dom0 Director, from the project's build
-RequiresMountsFor=/opt/dom0-director
-Before=xendomains.service
-
-[Service]
-Type=notify
-NotifyAccess=all
-ExecStart=/usr/local/bin/director serve --config ${CONFIG_FILE}
-RuntimeDirectory=dom0-director
-StateDirectory=dom0-director
-KillMode=process
-Restart=always
-
-[Install]
-WantedBy=multi-user.target
-`;
+/** An emulated CPU unpacks, and starts what it has unpacked. */
+const INSTALL_S = 400;
 const HEALTHY_S = 180;
 /** A TCP port of both services whose servers say who they are and close. */
 export const BRIEF = 8000;
 /** An emulated director takes its time, the more so beside others. */
-const ANSWER_MS = 60_000;
+const ANSWER_MS = 90_000;
+/** It says nothing more until all of it is done. */
+const STAGE_MS = 600_000;
 
 /** A Dom0 of the rig with the director at work in it. */
 export class Directed extends Dom0 {
   #programs = 0;
   #relay: Promise<string> | undefined;
 
-  /** Puts the build there as a service of systemd's, and starts it; resolves when it is ready. */
+  /** Installs the Debian package beside a configuration; resolves when its daemon is ready. */
   async install(): Promise<void> {
     await this.write(CONFIG_FILE, directorConfig());
-    await this.write('/etc/systemd/system/dom0-director.service', UNIT);
-    await this.must(['systemctl', 'enable', '--now', 'dom0-director'], { timeout: HEALTHY_S });
+    await this.must(['mount', '--read-only', '/dev/vdb', '/mnt']);
+    await this.must(['dpkg', '--install', `/mnt/${PACKAGE}`], { timeout: INSTALL_S });
+    await this.must(['umount', '/mnt']);
+    await this.must(['systemctl', 'is-active', 'dom0-director']);
   }
 
   /** The command line; it runs on this host, where it is not emulated, and reaches the director over its socket. */
   async director(...args: readonly string[]): Promise<RunResult> {
     const env = { ...process.env, DIRECTOR_SOCKET: await this.#socket(), NO_COLOR: '1' };
-    return run([...DIRECTOR, ...args], { env, timeout: ANSWER_MS });
+    return run([...DIRECTOR, ...args], { env, timeout: args[0] === 'stage' ? STAGE_MS : ANSWER_MS });
   }
 
   /** A command of the command line that has to succeed; answers what it printed. */

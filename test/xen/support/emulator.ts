@@ -6,7 +6,7 @@ export interface Parts {
   readonly rig: string;
   /** The qcow2 that it writes to. */
   readonly disk: string;
-  /** The image that is mounted at /opt/dom0-director. */
+  /** The image with the director's Debian package, its second disk. */
   readonly program: string;
   /** For its logs and its monitor. */
   readonly directory: string;

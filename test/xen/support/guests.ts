@@ -17,8 +17,25 @@ export async function booted(dom0: Dom0): Promise<void> {
   await dom0.must(['xl', 'info']);
 }
 
+/** libxl gives its own scripts 40 s (LIBXL_HOTPLUG_TIMEOUT), which is little where the machine that emulates is busy. */
+const GAVE_UP = 'killing execution of /etc/xen/scripts/';
+const CREATE_TRIES = 3;
+
 export async function createGuest(dom0: Dom0, name: string): Promise<void> {
-  await dom0.must(['xl', 'create', guestConfig(name)], { timeout: CREATE_S });
+  for (let tries = 1; ; tries++) {
+    const { code, stdout, stderr } = await dom0.run(['xl', 'create', guestConfig(name)], {
+      timeout: CREATE_S,
+    });
+    if (code === 0) return;
+    if (tries === CREATE_TRIES || !stderr.includes(GAVE_UP))
+      throw new Error(`${name} was not created (${code}): ${stderr}${stdout}`);
+  }
+}
+
+/** Those that xendomains should have started, and that the same haste has ended. */
+export async function createMissing(dom0: Dom0, names: readonly string[]): Promise<void> {
+  for (const name of names)
+    if ((await dom0.run(['xl', 'domid', name])).code !== 0) await createGuest(dom0, name);
 }
 
 /** Resolves when the guest's services can be reached since its last start. */

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import type { Dom0 } from './dom0.ts';
 import { PROJECT } from './rig.ts';
 
+const LOGS = join(PROJECT, '.cache/xen-logs');
 /** What tells most about a Dom0 in which something has gone wrong. */
 const ASKED: Readonly<Record<string, readonly string[]>> = {
   'xl-dmesg': ['xl', 'dmesg'],
@@ -24,7 +25,7 @@ const GONE = 'The Dom0 does not answer; nothing more was asked.\n';
 
 /** Keeps them for whoever looks into a failure; answers where. */
 export async function keepLogs(dom0: Dom0, name: string): Promise<string> {
-  const directory = join(PROJECT, '.cache/xen-logs', name.replaceAll(/[^a-zA-Z0-9]+/g, '-'));
+  const directory = join(LOGS, name.replaceAll(/[^a-zA-Z0-9]+/g, '-'));
   await rm(directory, { recursive: true, force: true });
   await mkdir(directory, { recursive: true });
   await copyFile(dom0.machine.console, join(directory, 'console.log'));
@@ -36,4 +37,9 @@ export async function keepLogs(dom0: Dom0, name: string): Promise<string> {
     await writeFile(join(directory, `${log}.log`), said === null ? GONE : said.stdout + said.stderr);
   }
   return directory;
+}
+
+/** Those of an earlier run would be taken for this one's. */
+export async function forgetLogs(): Promise<void> {
+  await rm(LOGS, { recursive: true, force: true });
 }

@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path';
 import type { TestProject } from 'vitest/node';
 import { bareSnapshot } from './bare.ts';
 import { Directed } from './directed.ts';
-import { keepLogs } from './logs.ts';
+import { forgetLogs, keepLogs } from './logs.ts';
 import type { Snapshot } from './machine.ts';
 import { programDrive } from './program.ts';
 import { rigDirectory } from './rig.ts';
@@ -31,6 +31,7 @@ declare module 'vitest' {
 /** Before all scenarios: the rig's snapshot, and one with this build of the director at work. */
 export default async function setup({ provide }: TestProject): Promise<() => Promise<void>> {
   const rig = await rigDirectory();
+  await forgetLogs();
   const directory = await mkdtemp(join(dirname(rig), 'run-'));
   const remove = (): Promise<void> => rm(directory, { recursive: true, force: true });
   try {
@@ -58,7 +59,6 @@ async function directedSnapshot(stage: Omit<Stage, 'directed'>): Promise<Snapsho
   try {
     await dom0.install();
     await dom0.healthy();
-    await dom0.measures();
     await saveQuietly(dom0, directed.memory);
   } catch (error) {
     const where = await keepLogs(dom0, 'the director is installed');

@@ -29,11 +29,14 @@ export function dom0Files(): Readonly<Record<string, { readonly text: string; re
   };
 }
 
-/** The director's configuration. Probes are patient: an emulated guest on a busy machine takes its time. */
-export function directorConfig(): string {
+/**
+ * The director's configuration. Probes are patient, and nothing is metered: an emulated CPU has enough to do, and a busy
+ * machine makes it slower.
+ */
+export function directorConfig(cpu: Readonly<Record<string, string>> = { meter: 'off' }): string {
   const text = configText(SERVICES, {
     directory: '/var/lib/dom0-director',
-    top: { listen: { socket: SOCKET }, state: '/var/lib/dom0-director', cpu: { interval: '5s' } },
+    top: { listen: { socket: SOCKET }, state: '/var/lib/dom0-director', cpu },
     service: { health: { every: '2s', timeout: '2s' } },
   });
   const config = parse(text) as { services: Record<string, { domus: { name: string; vifs?: string[] }[] }> };

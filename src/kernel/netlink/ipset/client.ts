@@ -6,7 +6,15 @@ import type { NetlinkConnection, NetlinkMessage } from '../connection.ts';
 import { NetlinkRefusal } from '../errno.ts';
 import { NLM_F_CREATE, NLM_F_EXCL } from '../message.ts';
 import { ADDRESS_FAMILY, AF_UNSPEC } from '../netfilter.ts';
-import { beginningWith, decodeLine, decodeRevision, decodeSets, sizesOfHeads, sumOfHeads } from './decode.ts';
+import {
+  beginningWith,
+  decodeLine,
+  decodeRevision,
+  decodeSets,
+  decodeSetsInTurns,
+  sizesOfHeads,
+  sumOfHeads,
+} from './decode.ts';
 import type { ListedSet } from './decode.ts';
 import * as encode from './encode.ts';
 import type { Batch } from './encode.ts';
@@ -127,10 +135,10 @@ export class IpsetClient {
   }
 
   /**
-   * The sets whose names begin with `prefix`, in the kernel's order; each is consistent with itself. `now`: milliseconds
-   * since the epoch.
+   * The sets whose names begin with `prefix`, in the kernel's order; each is consistent with itself. `now`: answers
+   * milliseconds since the epoch.
    */
-  async list(prefix: string, now: number): Promise<ListedSet[]> {
+  async list(prefix: string, now: () => number): Promise<ListedSet[]> {
     const sizes = sizesOfHeads(await this.#dumpAll(encode.encodeListHeads()));
     const own = [...sizes.keys()].filter((name) => name.startsWith(prefix));
     const elements = (names: readonly string[]): number =>
@@ -138,11 +146,12 @@ export class IpsetClient {
     // All at once is much cheaper, unless others have huge sets (of what they block, for one).
     const strangers = elements([...sizes.keys()]) - elements(own);
     if (strangers <= MOST_STRANGERS) {
-      return decodeSets(beginningWith(prefix, await this.#dumpAll(encode.encodeListAll())), now);
+      const { at, messages } = await promptly(now, () => this.#dumpAll(encode.encodeListAll()));
+      return decodeSetsInTurns(beginningWith(prefix, messages), at);
     }
     const sets: ListedSet[] = [];
     for (const name of own) {
-      const set = await this.get(name, now);
+      const set = await this.get(name, now());
       if (set !== null) sets.push(set);
     }
     return sets;
@@ -252,6 +261,22 @@ export class IpsetClient {
       }
       await sleep(BUSY_PAUSE);
     }
+  }
+}
+
+/** Timeouts are told as seconds that are left, so an answer that was long under way says little of when they end. */
+const PROMPT_MS = 500;
+const PROMPT_TRIES = 3;
+
+/** What the kernel answers, and when it did; asked again where a busy host took its time over it. */
+async function promptly<T>(
+  now: () => number,
+  ask: () => Promise<T>,
+): Promise<{ readonly at: number; readonly messages: T }> {
+  for (let tries = 1; ; tries++) {
+    const at = now();
+    const messages = await ask();
+    if (now() - at < PROMPT_MS || tries === PROMPT_TRIES) return { at, messages };
   }
 }
 

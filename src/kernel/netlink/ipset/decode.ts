@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { inTurns } from '../../../lib/turn.ts';
 import type { Family } from '../../../model/address.ts';
 import {
   eachAttribute,
@@ -57,15 +58,27 @@ const FAMILY: ReadonlyMap<number, Family> = new Map([
  */
 export function decodeSets(messages: readonly NetlinkMessage[], now: number): ListedSet[] {
   const sets = new Map<string, Growing>();
-  for (const { payload } of messages) {
-    const found = readAttributes(payload.subarray(NFGEN_HEADER));
-    const name = readString(required(found, nl.IPSET_ATTR_SETNAME, 'IPSET_ATTR_SETNAME'));
-    const set = sets.get(name) ?? readHead(name, found);
-    sets.set(name, set);
-    const elements = found.get(nl.IPSET_ATTR_ADT);
-    if (elements !== undefined) eachAttribute(elements, (_, data) => readElement(set, data, now));
-  }
+  for (const message of messages) decodeInto(sets, message, now);
   return [...sets.values()];
+}
+
+/** The same; others have their turns meanwhile. */
+export async function decodeSetsInTurns(
+  messages: readonly NetlinkMessage[],
+  now: number,
+): Promise<ListedSet[]> {
+  const sets = new Map<string, Growing>();
+  await inTurns(messages, (message) => decodeInto(sets, message, now));
+  return [...sets.values()];
+}
+
+function decodeInto(sets: Map<string, Growing>, { payload }: NetlinkMessage, now: number): void {
+  const found = readAttributes(payload.subarray(NFGEN_HEADER));
+  const name = readString(required(found, nl.IPSET_ATTR_SETNAME, 'IPSET_ATTR_SETNAME'));
+  const set = sets.get(name) ?? readHead(name, found);
+  sets.set(name, set);
+  const elements = found.get(nl.IPSET_ATTR_ADT);
+  if (elements !== undefined) eachAttribute(elements, (_, data) => readElement(set, data, now));
 }
 
 function readHead(name: string, found: ReadonlyMap<number, Buffer>): Growing {
