@@ -50,6 +50,16 @@ const UNPACKED = {
 const PEERS = {
   haproxy: ['haproxy', 'liblua5.3-0', 'libopentracing-c-wrapper0', 'libopentracing1'],
   nftlb: ['nftlb', 'libev4', 'libjansson4'],
+  keepalived: [
+    'keepalived',
+    'libsnmp40',
+    'libnl-3-200',
+    'libnl-genl-3-200',
+    'libsensors5',
+    'libpci3',
+    'libwrap0',
+    'libglib2.0-0',
+  ],
 };
 const BENCH_TOOLS = { nft: 'nftables', ss: 'iproute2' };
 // better-sqlite3 is compiled where its prebuilt binary cannot be had.
@@ -118,7 +128,7 @@ function isThere(tool) {
   return path.some((directory) => existsSync(resolve(directory, tool)));
 }
 
-/** Puts what the packages have in /usr into .cache/FIRST, where .ci/test.mjs and tests find it. */
+/** Puts what the packages have in /usr and /lib into .cache/FIRST, where .ci/test.mjs and tests find it. */
 function unpack(tool, names) {
   const target = join(root, '.cache', names[0]);
   if (isThere(tool) || ['bin', 'sbin'].some((place) => existsSync(join(target, place, tool)))) return;
@@ -137,6 +147,8 @@ function unpack(tool, names) {
     rmSync(target, { recursive: true, force: true });
     mkdirSync(join(root, '.cache'), { recursive: true });
     run('cp', ['-r', join(directory, 'content/usr'), target]);
+    const libraries = join(directory, 'content/lib');
+    if (existsSync(libraries)) run('cp', ['-r', libraries, target]);
   } finally {
     rmSync(directory, { recursive: true, force: true });
   }

@@ -25,9 +25,14 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 const [first, countsFile] = process.argv.slice(2);
 const inside = first === '--inside';
 const rest = process.argv.slice(inside ? 4 : 2).flatMap((arg) => CHOICES[arg]?.() ?? [arg]);
-const unpacked = ['prometheus/bin', 'firewalld/bin', 'firewalld/sbin', 'haproxy/sbin', 'nftlb/sbin'].map(
-  (path) => join(root, '.cache', path),
-);
+const unpacked = [
+  'prometheus/bin',
+  'firewalld/bin',
+  'firewalld/sbin',
+  'haproxy/sbin',
+  'nftlb/sbin',
+  'keepalived/sbin',
+].map((path) => join(root, '.cache', path));
 process.env.PATH = [process.env.PATH ?? '', '/usr/sbin', '/sbin', ...unpacked].join(':');
 process.exitCode = inside ? runTests(rest) : await runLanes(rest);
 

@@ -36,7 +36,9 @@ export async function flip(peer: Peer, place: Place, options: FlipOptions): Prom
   const forth = peer.move(place, moved, 'b');
   const back = peer.move(place, moved, 'a');
   const files = [await place.write('forth', forth.payload), await place.write('back', back.payload)];
-  const watched = place.witnesses.filter((n) => moved.includes(n)).map(serviceAddress);
+  const watched = place.witnesses
+    .filter((n) => moved.includes(n))
+    .map((n) => peer.address?.(n) ?? serviceAddress(n));
   const ends = [place.ns('client'), place.ns('dom0')];
   const numbers = [clients, rounds, limit, PAUSE_MS, PORT].map(String);
   const ways = [forth.how, files[0] ?? '', back.how, files[1] ?? ''];

@@ -16,6 +16,8 @@ export const bridgeName = (n: number): string => `br-s${n}`;
 export const bridgeAddress = (n: number): string => hostOf(n, 1);
 export const bridgeAddress6 = (n: number): string => `fd00:${(n + 1).toString(16)}::1`;
 export const domuAddress = (n: number, side: Side): string => hostOf(n, side === 'a' ? 2 : 3);
+/** One that either DomU may have. */
+export const floatingAddress = (n: number): string => hostOf(n, 4);
 export const domuAddress6 = (n: number, side: Side): string =>
   `fd00:${(n + 1).toString(16)}::${side === 'a' ? 2 : 3}`;
 export const domuName = (n: number, side: Side): string => `s${n}-${side}`;

@@ -36,6 +36,7 @@ const VERSIONS: Readonly<Record<string, readonly string[]>> = {
   nft: ['nft', '--version'],
   nftlb: ['nftlb', '--help'],
   HAProxy: ['haproxy', '-v'],
+  keepalived: ['keepalived', '--version'],
 };
 
 export async function machineFacts(quick: boolean): Promise<Machine> {

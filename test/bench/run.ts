@@ -9,6 +9,7 @@ import { takePath } from './paths.ts';
 import type { PathCase, PathResult } from './paths.ts';
 import { director } from './peers/director.ts';
 import { haproxy } from './peers/haproxy.ts';
+import { keepalived } from './peers/keepalived.ts';
 import { nftMap } from './peers/nft-map.ts';
 import { nftlb } from './peers/nftlb.ts';
 import type { Peer } from './peers/peer.ts';
@@ -77,6 +78,7 @@ const everybody = (services: number): Peer[] => [
   replacedLegacyRule(),
   restoredLegacyRules(),
   nftMap(),
+  keepalived(),
   straight(),
 ];
 /** One of each way to carry: other tools load the same rules. */
@@ -102,12 +104,12 @@ export async function measureAll(programs: Programs, extent: Extent, say: Say): 
   return { machine: await machineFacts(extent.quick), ...bench.results, left: whoIsLeft() };
 }
 
-/** keepalived's director is IPVS; where the kernel has none there is nothing to measure. */
+/** keepalived's other way. */
 function whoIsLeft(): Results['left'] {
   const why = existsSync('/proc/net/ip_vs')
-    ? 'it takes a new list of servers by a reload only, and VRRP moves a whole address, for everybody'
-    : 'this kernel has no IPVS, which is what it directs by';
-  return [{ peer: 'keepalived', why }];
+    ? 'it takes another server by reading its whole configuration anew, which this bench does not measure'
+    : 'this kernel has no IPVS, by which it directs';
+  return [{ peer: 'keepalived, IPVS', why }];
 }
 
 class Bench {
@@ -195,7 +197,8 @@ class Bench {
     const contenders = all.filter(({ peer }) => peer.still !== true);
     for (const which of switchCases(services, this.#extent)) {
       if (this.#isOver(which)) continue;
-      const results = await takeCase(contenders, which, this.#extent.effort);
+      const able = contenders.filter(({ peer }) => which.moved === 1 || peer.single !== true);
+      const results = await takeCase(able, which, this.#extent.effort);
       this.results.switches.push(...results);
       this.#sayAll(`switched: ${JSON.stringify(which)}`, results);
     }
@@ -233,7 +236,7 @@ function switchCases(services: number, { several }: Extent): Case[] {
   const one = [0, 1, 4].map((clients) => ({ services, moved: 1, clients }));
   if (services !== MANY) return one;
   const more = several.flatMap((moved) => [0, 4].map((clients) => ({ services, moved, clients })));
-  return [...one, ...more, { services, moved: 1, clients: 0, locked: true }];
+  return [...one, { services, moved: 1, clients: 0, locked: true }, ...more];
 }
 
 /** All that there is with one service and with most of them; else only what an end of the list may change. */

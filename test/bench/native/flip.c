@@ -17,7 +17,7 @@
 #include <stdatomic.h>
 
 // Connections of each client, to each address, that have to be right after the answer.
-enum { ENOUGH = 10, MOST_ADDRESSES = 16, PATIENCE = 3000, SETTLE_MS = 3000 };
+enum { ENOUGH = 10, MOST_ADDRESSES = 16, PATIENCE = 3000, SETTLE_MS = 3500 };
 struct client {
 	pthread_t thread;
 	atomic_long made, lost, misdirected, right;

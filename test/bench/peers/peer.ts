@@ -13,6 +13,8 @@ export interface Peer {
   readonly name: string;
   /** It moves no clients by itself: there is nothing to switch. */
   readonly still?: true;
+  /** It moves the first service only: each has daemons of its own. */
+  readonly single?: true;
   /** UDP is nothing that it can do. */
   readonly streamsOnly?: true;
   readonly ipv6?: true;

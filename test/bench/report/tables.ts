@@ -36,7 +36,10 @@ const title = ({ services, moved, clients, locked = false, flows = 0 }: Case): s
 
 function switchTable(results: Results, which: Case): string {
   const rows = results.switches.filter((one) => title(one) === title(which)).map((one) => switchRow(one));
-  const gone = results.absent.filter(({ services }) => services === which.services);
+  const known = peersOf(results.switches);
+  const gone = results.absent.filter(
+    ({ peer, services }) => services === which.services && known.includes(peer),
+  );
   return table(
     ['', 'answer, ms', 'first on the new DomU', 'last on the old', 'lost', 'misdirected', 'of', 'requests'],
     [...rows, ...gone.map(({ peer, why }) => [peer, why, '—', '—', '—', '—', '—', '—'])],
