@@ -61,16 +61,15 @@ function askForHaste() {
 async function runLanes(args) {
   const directory = mkdtempSync(join(tmpdir(), 'director-lanes-'));
   try {
-    if (args.length > 0) return sumUp(await enter('tests', directory, args).counts);
+    if (args.length > 0) return sumUp(await enter('tests', directory, args));
+    if (run('npm', ['run', '--silent', 'check']) !== 0) {
+      console.error('the static checks failed; no test was run');
+      return sumUp({ passed: 0, failed: 1, skipped: 0 });
+    }
     const log = join(directory, 'xen.log');
     const xen = enter('xen', directory, XEN, log);
-    if (run('npm', ['run', '--silent', 'check']) !== 0) {
-      xen.end();
-      console.error('the static checks failed; no test was run');
-      return 1;
-    }
-    const tests = await enter('tests', directory, []).counts;
-    const scenarios = await xen.counts;
+    const tests = await enter('tests', directory, []);
+    const scenarios = await xen;
     console.log('the scenarios on a real Xen:');
     process.stdout.write(readFileSync(log, 'utf8'));
     return sumUp(tests, scenarios);
@@ -88,7 +87,7 @@ function sumUp(...lanes) {
 }
 
 /** Tests in namespaces of their own. Where there is a `log` they write to that, and wait for all others. */
-function enter(name, directory, args, log) {
+async function enter(name, directory, args, log) {
   const countsFile = join(directory, `${name}.json`);
   const output = log === undefined ? 'inherit' : openSync(log, 'a');
   const argv = [
@@ -96,15 +95,12 @@ function enter(name, directory, args, log) {
     ...['unshare', process.getuid() === 0 ? '-nm' : '-Urnm', '--kill-child'],
     ...[process.execPath, fileURLToPath(import.meta.url), '--inside', countsFile, ...args],
   ];
-  const child = spawn(argv[0], argv.slice(1), { cwd: root, stdio: ['ignore', output, output] });
-  const counts = once(child, 'close').then(() => {
-    try {
-      return JSON.parse(readFileSync(countsFile, 'utf8'));
-    } catch {
-      return { passed: 0, failed: 1, skipped: 0 };
-    }
-  });
-  return { counts, end: () => child.kill() };
+  await once(spawn(argv[0], argv.slice(1), { cwd: root, stdio: ['ignore', output, output] }), 'close');
+  try {
+    return JSON.parse(readFileSync(countsFile, 'utf8'));
+  } catch {
+    return { passed: 0, failed: 1, skipped: 0 };
+  }
 }
 
 function runTests(args) {

@@ -601,7 +601,7 @@ describe('a look in another process', () => {
     uplink: 'eth0',
     state: '/x',
     iptables: 'auto',
-      xen: 'auto',
+    xen: 'auto',
     running: true,
   } as const;
   const { signal } = new AbortController();
