@@ -34,6 +34,12 @@ const unpacked = [
   'keepalived/sbin',
 ].map((path) => join(root, '.cache', path));
 process.env.PATH = [process.env.PATH ?? '', '/usr/sbin', '/sbin', ...unpacked].join(':');
+const lanes = new Set();
+for (const signal of ['SIGINT', 'SIGTERM'])
+  process.once(signal, () => {
+    endOthers();
+    process.exit(1);
+  });
 process.exitCode = inside ? runTests(rest) : await runLanes(rest);
 
 function askForFaults() {
@@ -62,20 +68,27 @@ async function runLanes(args) {
   const directory = mkdtempSync(join(tmpdir(), 'director-lanes-'));
   try {
     if (args.length > 0) return sumUp(await enter('tests', directory, args));
+    const log = join(directory, 'xen.log');
+    const xen = enter('xen', directory, XEN, log);
     if (run('npm', ['run', '--silent', 'check']) !== 0) {
       console.error('the static checks failed; no test was run');
       return sumUp({ passed: 0, failed: 1, skipped: 0 });
     }
-    const log = join(directory, 'xen.log');
-    const xen = enter('xen', directory, XEN, log);
     const tests = await enter('tests', directory, []);
     const scenarios = await xen;
     console.log('the scenarios on a real Xen:');
     process.stdout.write(readFileSync(log, 'utf8'));
     return sumUp(tests, scenarios);
   } finally {
+    endOthers();
     rmSync(directory, { recursive: true, force: true });
   }
+}
+
+/** Lanes that nobody waits for any more; each is a group of processes. */
+function endOthers() {
+  for (const pid of lanes) process.kill(-pid, 'SIGKILL');
+  lanes.clear();
 }
 
 function sumUp(...lanes) {
@@ -95,7 +108,14 @@ async function enter(name, directory, args, log) {
     ...['unshare', process.getuid() === 0 ? '-nm' : '-Urnm', '--kill-child'],
     ...[process.execPath, fileURLToPath(import.meta.url), '--inside', countsFile, ...args],
   ];
-  await once(spawn(argv[0], argv.slice(1), { cwd: root, stdio: ['ignore', output, output] }), 'close');
+  const child = spawn(argv[0], argv.slice(1), {
+    cwd: root,
+    stdio: ['ignore', output, output],
+    detached: log !== undefined,
+  });
+  if (log !== undefined) lanes.add(child.pid);
+  await once(child, 'close');
+  lanes.delete(child.pid);
   try {
     return JSON.parse(readFileSync(countsFile, 'utf8'));
   } catch {
