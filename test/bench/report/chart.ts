@@ -31,6 +31,7 @@ const COLORS = [
   '#33b5a5',
   '#d8d9da',
   '#c08552',
+  '#8f9bb3',
 ];
 
 /** As SVG; x by its logarithm, y too unless it is linear. Bars show between what half of all values lie. */
