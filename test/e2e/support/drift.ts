@@ -135,7 +135,7 @@ export class Drifting {
       if (drift.atOnce === true) daemon.process.signal('SIGCONT');
     }
     const since = Date.now();
-    const repairs = await this.#named(drift, last);
+    const repairs = await this.named(drift.told, last);
     await drift.after?.(world);
     await expect.poll(() => wholeKernel(world), { timeout: 20_000, interval: 100 }).toEqual(before);
     await expect
@@ -154,7 +154,8 @@ export class Drifting {
     return Math.max(0, Date.parse(repairs.at(-1)?.at ?? '') - since);
   }
 
-  async #named({ told }: Drift, last: number): Promise<JournalEntry[]> {
+  /** The repairs since the journal's entry `last`, as soon as together they say all that has to be told. */
+  async named(told: Drift['told'], last: number): Promise<JournalEntry[]> {
     let repairs: JournalEntry[] = [];
     const missing = async (): Promise<string[]> => {
       repairs = await this.repairsSince(last);
