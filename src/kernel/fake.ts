@@ -4,7 +4,8 @@ import type { Address } from '../model/address.ts';
 import type { Choice, KernelState } from '../model/kernel-state.ts';
 import type { Operation } from '../model/operation.ts';
 import { reduce } from './fake/apply.ts';
-import { choiceCommit, choicePrepare } from './fake/choice.ts';
+import { CHOICE_SETS } from './banks.ts';
+import { choiceCommit, choiceOf, choicePrepare } from './fake/choice.ts';
 import { isAlive } from './fake/elements.ts';
 import { FakeHost } from './fake/host.ts';
 import { requireLink } from './fake/links.ts';
@@ -20,6 +21,7 @@ import type {
   LinkInfo,
   LinkTraffic,
   MarkFilter,
+  Prints,
   Scope,
   Swap,
   Traffic,
@@ -122,8 +124,15 @@ export class FakeKernel extends FakeHost implements Kernel {
     return { flipMicros: 0, familySkewMicros: 0 };
   }
 
-  fingerprint(): Promise<string> {
-    return this.#answer('generation', () => `${this.rulesGeneration} ${this.dump()}`);
+  fingerprint(): Promise<Prints> {
+    return this.#answer('generation', () => ({
+      choice: this.dump((set) => CHOICE_SETS.has(set)),
+      rest: `${this.rulesGeneration} ${this.dump((set) => !CHOICE_SETS.has(set))}`,
+    }));
+  }
+
+  choice(): Promise<Choice | null> {
+    return this.#answer('observe', () => choiceOf(this.state, this.clock.now()));
   }
 
   /** A fake host that is started again is another one. */

@@ -2,10 +2,10 @@ import { createHash } from 'node:crypto';
 import { readFileSync, readlinkSync } from 'node:fs';
 import type { Clock } from '../lib/clock.ts';
 import { inTurns } from '../lib/turn.ts';
-import { ACTIVE_LIST } from './banks.ts';
+import { ACTIVE_LIST, CHOICE_SETS } from './banks.ts';
 import { activeMembers } from './choice.ts';
 import type { Iptables } from './iptables/iptables.ts';
-import type { Bequest } from './kernel.ts';
+import type { Bequest, Prints } from './kernel.ts';
 import type { LinkClient } from './links/client.ts';
 import { questionByMark } from './netlink/conntrack/client.ts';
 import { generationRequest } from './netlink/generation.ts';
@@ -43,13 +43,14 @@ export class Fingerprint {
     this.#parts = parts;
   }
 
-  async of(sysctls: readonly string[]): Promise<string> {
+  async of(sysctls: readonly string[]): Promise<Prints> {
     const changes = this.#sentryOf(sysctls)?.changes(performance.now()) ?? null;
     const isLegacy = (await this.#parts.iptables.backend()) === 'legacy';
     this.#tells = changes !== null && !isLegacy;
     const links = await this.#linksPrint(changes?.links ?? null);
-    if (changes === null) return ['looked', links, await this.#look(sysctls)].join('|');
-    return ['told', links, changes.state, isLegacy ? await this.#legacyPrint() : ''].join('|');
+    if (changes === null) return { choice: '', rest: ['looked', links, await this.#look(sysctls)].join('|') };
+    const rest = ['told', links, changes.state, isLegacy ? await this.#legacyPrint() : ''].join('|');
+    return { choice: String(changes.choice), rest };
   }
 
   /** See Kernel.print. A namespace's number is free again when it is gone, and counters begin anew with the host. */
@@ -148,8 +149,10 @@ function questions(sysctls: readonly string[]): ConstructorParameters<typeof Sen
     encodeMessage(commandType('list'), NLM_F_REQUEST | NLM_F_DUMP, 1, payload);
   return {
     prefix: SET_PREFIX,
+    choice: [...CHOICE_SETS],
     heads: list(encodeListHeads()),
-    others: [generationRequest(), list(encodeList(ACTIVE_LIST, false))],
+    chosen: list(encodeList(ACTIVE_LIST, false)),
+    others: [generationRequest()],
     files: sysctls.map(pathOfSysctl),
   };
 }

@@ -69,6 +69,12 @@ export interface Swap {
   readonly familySkewMicros: number;
 }
 
+/** Each is another one after something has changed: of the choice's sets alone, or of anything else (or of both). */
+export interface Prints {
+  readonly choice: string;
+  readonly rest: string;
+}
+
 /** What is known of an interface, whether or not it is of ours. */
 export interface LinkInfo {
   readonly name: string;
@@ -104,7 +110,9 @@ export interface Kernel {
    * Changes within a third of a second after anybody has changed rules, sets, links, addresses or one of these sysctls;
    * made to be asked for several times a second. An element that is exchanged for another may go unnoticed: a whole look finds it.
    */
-  fingerprint(sysctls: readonly string[]): Promise<string>;
+  fingerprint(sysctls: readonly string[]): Promise<Prints>;
+  /** What the active list says, as in `observe`, and little else is asked for it. */
+  choice(): Promise<Choice | null>;
   /**
    * The same for another process: equal only where nothing has been changed in between, and the host has not been
    * started again. Costs as much as a look at all heads, links and addresses.

@@ -5,7 +5,8 @@ import type { Choice, KernelState } from '../model/kernel-state.ts';
 import type { Operation } from '../model/operation.ts';
 import { Neighbours } from './announce.ts';
 import { applier } from './apply.ts';
-import { Choosing } from './choice.ts';
+import { CHOICE_SETS } from './banks.ts';
+import { choiceIn, Choosing } from './choice.ts';
 import { Fingerprint } from './fingerprint.ts';
 import { missingParts } from './host.ts';
 import type { Variant } from './iptables/binaries.ts';
@@ -19,6 +20,7 @@ import type {
   LinkInfo,
   LinkTraffic,
   MarkFilter,
+  Prints,
   Scope,
   Swap,
   Traffic,
@@ -112,7 +114,13 @@ export class LinuxKernel implements Kernel {
       : null;
   }
 
-  fingerprint(sysctls: readonly string[]): Promise<string> {
+  async choice(): Promise<Choice | null> {
+    const now = this.#clock.now();
+    const listed = await Promise.all([...CHOICE_SETS].map((name) => this.#lists.get(name, now)));
+    return choiceIn(listed.filter((set) => set !== null));
+  }
+
+  fingerprint(sysctls: readonly string[]): Promise<Prints> {
     return this.#fingerprint.of(sysctls);
   }
 

@@ -8,9 +8,10 @@ import { toolEnvironment } from '../lib/run.ts';
 /**
  * Looks at what can change, three times a second, and tells in a line of what kind it was; quiet while nothing does.
  * A look of this process itself costs ten times as much, for it is cold each time, and a multicast socket in it could
- * end it (see GuardedSocket); perl-base is on every Debian. Arguments: the prefix of the names of sets that count, the
- * netlink messages that ask for the sets' heads and for what else is asked every time, in hexadecimal and divided by
- * commas; then paths of files. Ends when its standard input does.
+ * end it (see GuardedSocket); perl-base is on every Debian. Arguments: the prefix of the names of sets that count; names
+ * of those of them that belong to the choice, divided by commas; the netlink messages that ask for the sets' heads, for
+ * the choice and for what else is asked every time, in hexadecimal and divided by commas; then paths of files. Ends when
+ * its standard input does.
  *
  * Links and addresses it need not look at: NETLINK_ROUTE = 0 tells of them, in the groups RTMGRP_LINK = 0x1,
  * RTMGRP_IPV4_IFADDR = 0x10 and RTMGRP_IPV6_IFADDR = 0x100 (linux/rtnetlink.h; AF_NETLINK = 16, SOCK_RAW = 3, struct
@@ -34,8 +35,9 @@ const LOOK = `
 use strict;
 $| = 1;
 $SIG{PIPE} = 'IGNORE';
-my ($prefix, $messages, @paths) = @ARGV;
-my ($heads, @requests) = map { pack 'H*', $_ } split /,/, $messages;
+my ($prefix, $names, $messages, @paths) = @ARGV;
+my ($heads, $choice, @requests) = map { pack 'H*', $_ } split /,/, $messages;
+my %chosen = map { $_ => 1 } split /,/, $names;
 sub netlink {
   my ($protocol, $groups) = @_;
   socket(my $socket, 16, 3, $protocol) or die "socket: $!\\n";
@@ -76,17 +78,24 @@ sub directors {
 }
 my %own = map { $_ => 1 } directors();
 my ($said, @wishes) = ('');
-my ($waiting, $tick, $every, $sets, $last) = ('', 0, 1, '', '');
+my ($waiting, $tick, $every, $sets, $banks) = ('', 0, 1, '', '');
+my %last = (state => '', choice => '');
 vec($waiting, fileno($_), 1) = 1 for $links, *STDIN;
 while (1) {
   if ($tick++ % $every == 0) {
     my @ours = grep { substr($_, 32, length $prefix) eq $prefix } ask($heads);
-    $sets = join '', @ours;
+    $sets = join '', grep { not $chosen{unpack 'Z*', substr $_, 32} } @ours;
+    $banks = join '', grep { $chosen{unpack 'Z*', substr $_, 32} } @ours;
     $every = 1 + int(@ours / 200);
   }
-  my $state = join '|', $sets, (map { ask($_) } @requests), (map { content($_) } @paths);
-  print "state\\n" if $state ne $last;
-  $last = $state;
+  my %now = (
+    state => join('|', $sets, (map { ask($_) } @requests), (map { content($_) } @paths)),
+    choice => join('|', $banks, ask($choice)),
+  );
+  for (qw(state choice)) {
+    print "$_\\n" if $now{$_} ne $last{$_};
+    $last{$_} = $now{$_};
+  }
   select(my $ready = $waiting, undef, undef, 0.3) > 0 or next;
   if (vec($ready, fileno(STDIN), 1)) {
     sysread STDIN, $come, 65536 or last;
@@ -156,8 +165,11 @@ const AGAIN_AFTER = 5000;
 export interface Questions {
   /** Sets whose names begin so count. */
   readonly prefix: string;
-  /** A netlink message that asks for the heads of all sets, and others that are asked each time. */
+  /** Names of those of them whose changes are told apart. */
+  readonly choice: readonly string[];
+  /** Netlink messages: for the heads of all sets; for what is told apart; and others that are asked each time. */
   readonly heads: Uint8Array;
+  readonly chosen: Uint8Array;
   readonly others: readonly Uint8Array[];
   /** Files whose content counts; one that is not there is fine. */
   readonly files: readonly string[];
@@ -175,6 +187,7 @@ export interface LastWish {
 /** How often anything has changed since it began. */
 export interface Changes {
   readonly links: number;
+  readonly choice: number;
   readonly state: number;
 }
 
@@ -189,10 +202,13 @@ export class Sentry {
   #closed = false;
 
   /** `onChange` is called after each change, and with false when nobody looks any more. */
-  constructor({ prefix, heads, others, files }: Questions, onChange: (looks: boolean) => void) {
+  constructor(
+    { prefix, choice, heads, chosen, others, files }: Questions,
+    onChange: (looks: boolean) => void,
+  ) {
     this.#onChange = onChange;
-    const messages = [heads, ...others].map(hexOf);
-    this.#argv = ['-e', LOOK, prefix, messages.join(), ...files];
+    const messages = [heads, chosen, ...others].map(hexOf);
+    this.#argv = ['-e', LOOK, prefix, choice.join(), messages.join(), ...files];
   }
 
   /**
@@ -226,22 +242,24 @@ export class Sentry {
 
   /** Lines come whole: they are shorter than what a pipe takes at once (pipe(7)). */
   #note(lines: string): void {
-    const { links, state } = this.#changes ?? { links: 0, state: 0 };
+    const { links, choice, state } = this.#changes ?? { links: 0, choice: 0, state: 0 };
     this.#changes = {
       links: links + Number(lines.includes('links')),
+      choice: choice + Number(lines.includes('choice')),
       state: state + Number(lines.includes('state')),
     };
     this.#onChange(true);
   }
 
   bequeath(wishes: readonly LastWish[]): void {
+    if (wishes.length === 0 && this.#wishes.trim() === '') return;
     const since = Date.now() / 1000 - uptime();
     const each = wishes.map(
       ({ at, flows, sparing }) =>
         `${(at / 1000 - since).toFixed(2)}:${hexOf(flows)}:${sparing.map(networkText).join()}`,
     );
     const line = `${asMuchAs(MOST_TOLD, each).join(' ')}\n`;
-    if (line === this.#wishes || (each.length === 0 && this.#wishes === '')) return;
+    if (line === this.#wishes) return;
     this.#wishes = line;
     this.#child?.stdin?.write(line);
   }

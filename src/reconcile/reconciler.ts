@@ -63,7 +63,8 @@ interface Look {
  * Observe, plan, diff, apply, look again. The caller serializes what changes something. Of the kernel it is remembered
  * what it was found, or made, to hold last: a change that was asked for is worked out against that, and nothing else is
  * looked at, where the rules' generation proves that nobody else has changed them before or meanwhile. Who changes
- * sets or links is told of by the kernel's fingerprint, and a look at everything follows each change in any case.
+ * sets or links is told of by the kernel's fingerprint, and a look at everything follows each change in any case; after
+ * a flip, which changes the choice alone, a look at that.
  */
 export class Reconciler {
   readonly #options: ReconcilerOptions;
@@ -119,6 +120,22 @@ export class Reconciler {
     const operations = diff(desired, this.#options.spelling.translate(read));
     if (operations.length === 0 && underWay === 0 && begun === this.#changes.begun) this.#known = known;
     return operations;
+  }
+
+  /**
+   * Whether the kernel is known to hold what `state` wants, but for the choice, which is looked at. False where that is
+   * not known: then it takes a look at everything.
+   */
+  async isChoiceAlone(state: DirectorState): Promise<boolean> {
+    const { kernel } = this.#options;
+    const { begun, underWay } = this.#changes;
+    const known = this.#known;
+    if (known === null || underWay > 0) return false;
+    const [generation, choice] = await Promise.all([kernel.generation(), kernel.choice()]);
+    if (choice === null || generation !== known.generation || begun !== this.#changes.begun) return false;
+    return (
+      this.#differences({ ...known, plan: { ...known.plan, choice } }, this.#plan(state), state)?.length === 0
+    );
   }
 
   /** What a flip does: the choice is another one from then on. */

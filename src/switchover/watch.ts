@@ -1,3 +1,4 @@
+import type { Prints } from '../kernel/kernel.ts';
 import { messageOf } from '../lib/errors.ts';
 import type { Operation } from '../model/operation.ts';
 import { WATCHED_SYSCTLS, beforeLook, saveLook } from './as-left.ts';
@@ -33,6 +34,8 @@ const FIGHT_MS = 5_000;
 const PATIENCE = 4;
 const LONGEST_WAIT_MS = 30_000;
 
+const NOT_SEEN: Prints = { choice: '', rest: '' };
+
 /** Notices what others change, and puts it back. */
 export class Watch {
   readonly #context: Context;
@@ -40,7 +43,7 @@ export class Watch {
   #glancing = false;
   /** Something was told of during a glance, which may have come too early for it. */
   #again = false;
-  #seen = '';
+  #seen: Prints = NOT_SEEN;
   /** What was wanted then: a change of ours that others undo leaves the kernel as it was seen. */
   #wanted: Context['entries'] | null = null;
   #before: Before | null = null;
@@ -64,7 +67,7 @@ export class Watch {
 
   /** What is wanted of links may have changed, whatever the kernel says. */
   lookAgain(): void {
-    this.#seen = '';
+    this.#seen = NOT_SEEN;
     this.#disturbed();
   }
 
@@ -142,10 +145,13 @@ export class Watch {
     if (unfinished.length + unsaved.length > 0) return true;
     const print = await kernel.fingerprint(WATCHED_SYSCTLS);
     const { entries } = this.#context;
-    const asSeen = print === this.#seen && entries === this.#wanted;
-    if (asSeen && clock.now() < this.#wholeAt) {
-      await this.#writeDown();
-      return false;
+    const restAsSeen = print.rest === this.#seen.rest;
+    const asSeen = restAsSeen && print.choice === this.#seen.choice && entries === this.#wanted;
+    if (restAsSeen && clock.now() < this.#wholeAt) {
+      if (asSeen || (await this.#onlyChosen(print, entries))) {
+        await this.#writeDown();
+        return false;
+      }
     }
     const began = clock.now();
     // What nobody has touched since it was looked at last is still printed the same.
@@ -166,6 +172,20 @@ export class Watch {
     }
     events.emit('undisturbed', {});
     return false;
+  }
+
+  /**
+   * A switch has changed what is chosen, and so has whoever was directed elsewhere by it; nothing else is looked at for
+   * that. What is written down until everything is: a director that starts then has to look.
+   */
+  async #onlyChosen(print: Prints, entries: Context['entries']): Promise<boolean> {
+    const context = this.#context;
+    if (!(await context.reconciler.isChoiceAlone(stateOf(context))) || entries !== context.entries)
+      return false;
+    this.#seen = print;
+    this.#wanted = entries;
+    this.#before = { entries, print: '' };
+    return true;
   }
 
   /** Also while nothing has to be looked at: a disk that takes nothing is told by /readyz before somebody needs it. */

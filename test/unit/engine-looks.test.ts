@@ -96,6 +96,63 @@ test('/proc/net/dev is read by its columns, also where a number follows the name
   ]);
 });
 
+describe('after a switch', () => {
+  const ORDER = { services: ['mail'], to: 'secondary', confirmWithin: 60_000 } as const;
+
+  /** How often all of the kernel is looked at in the next second. */
+  async function wholeLooks(): Promise<number> {
+    const observed = vi.spyOn(bench.kernel, 'observe');
+    await bench.pass(1000);
+    const { length } = observed.mock.calls;
+    observed.mockRestore();
+    return length;
+  }
+
+  test('the choice alone is looked at: what else there is costs the next one nothing', async () => {
+    await bench.pass(1000);
+    const { id } = await bench.engine.switchOver(ORDER, ACTOR);
+    expect(await wholeLooks()).toBe(0);
+    await bench.engine.rollback(id, ACTOR);
+    expect(await wholeLooks()).toBe(0);
+    await bench.expectKernelIsPlan();
+    expect(await bench.engine.plan()).toMatchObject({ operations: [] });
+    // All of it is still looked at from time to time.
+    await bench.pass(20_000);
+    expect(await wholeLooks()).toBe(0);
+    const observed = vi.spyOn(bench.kernel, 'observe');
+    await bench.pass(20_000);
+    expect(observed).toHaveBeenCalled();
+    observed.mockRestore();
+  });
+
+  test.each([
+    ['the choice', () => bench.kernel.flushSet('dir-trial-y')],
+    ['the other bank', () => bench.kernel.flushSet('dir-dark-y')],
+    ['the list', () => bench.kernel.flushSet('dir-trial')],
+    ['a set', () => bench.kernel.flushSet('dir-vips')],
+    ['rules', () => bench.kernel.flushTable(4, 'filter')],
+  ])('what somebody else does to %s at that moment is put back all the same', async (_, act) => {
+    await bench.pass(1000);
+    const mark = bench.store.journal({ limit: 1 })[0]?.id ?? 0;
+    await bench.engine.switchOver(ORDER, ACTOR);
+    act();
+    await bench.pass(1000);
+    await bench.expectKernelIsPlan();
+    expect(bench.kindsAfter(mark)).toEqual(['switch', 'repair']);
+  });
+
+  test('what is written down of the kernel is not believed at a start until all of it was looked at', async () => {
+    await bench.pass(1000);
+    const { id } = await bench.engine.switchOver(ORDER, ACTOR);
+    await bench.engine.rollback(id, ACTOR);
+    await bench.pass(11_000);
+    bench.kill();
+    bench.kernel.flushSet('dir-dark-x');
+    await bench.start();
+    await bench.expectKernelIsPlan();
+  });
+});
+
 describe('a start after an orderly end, or a death', () => {
   /** Looks at everything before it was ready, and after. */
   async function looks(): Promise<{ before: number; after: number }> {

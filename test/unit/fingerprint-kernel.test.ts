@@ -10,7 +10,10 @@ const SYSCTLS = ['net/ipv4/ip_forward', 'net/bridge/no-such-module'];
 const QUIET_MS = 1500;
 
 let kernel: LinuxKernel;
-const print = (): Promise<string> => kernel.fingerprint(SYSCTLS);
+const print = async (): Promise<string> => {
+  const { choice, rest } = await kernel.fingerprint(SYSCTLS);
+  return `${rest}|${choice}`;
+};
 const until = async (words: RegExp): Promise<string> => {
   await expect.poll(print, { timeout: 10_000, interval: 20 }).toMatch(words);
   return print();
@@ -98,6 +101,28 @@ describe('the fingerprint', () => {
       expect(await print()).toMatch(/^told/);
     },
   );
+
+  test('tells what belongs to the choice apart from all else', { timeout: 60_000 }, async () => {
+    const prints = () => kernel.fingerprint(SYSCTLS);
+    await kernel.apply({ kind: 'choice-create', why: '' });
+    await until(/^told/);
+    await settled();
+    const choices = [[{ key: '10.50.0.2', expiresAt: null }], [], [{ key: '10.50.0.3', expiresAt: null }]];
+    for (const elements of choices) {
+      const before = await prints();
+      const prepared = await kernel.prepareChoice({ elements });
+      await prepared.commit();
+      await expect.poll(async () => (await prints()).choice, { timeout: 10_000 }).not.toBe(before.choice);
+      expect((await prints()).rest).toBe(before.rest);
+      expect(await kernel.choice()).toEqual({ elements });
+    }
+    const before = await prints();
+    tool('ipset', 'add', 'dir-print', '192.0.2.7');
+    await expect.poll(async () => (await prints()).rest, { timeout: 10_000 }).not.toBe(before.rest);
+    tool('ipset', 'flush', 'dir-trial');
+    expect(await kernel.choice()).toBeNull();
+    await kernel.apply({ kind: 'choice-destroy', why: '' });
+  });
 
   test('takes no notice of others’ sets', async () => {
     const before = await until(/^told/);

@@ -33,7 +33,14 @@ beforeEach(async () => {
   // Any question that the kernel answers will do.
   const heads = questionByMark({ value: 1, mask: 0xffffffff });
   sentry = new Sentry(
-    { prefix: 'none', heads, others: [], files: ['/proc/sys/net/ipv4/ip_forward'] },
+    {
+      prefix: 'none',
+      choice: [],
+      heads,
+      chosen: heads,
+      others: [],
+      files: ['/proc/sys/net/ipv4/ip_forward'],
+    },
     () => undefined,
   );
   await expect.poll(() => sentry.changes(performance.now()), TIMES).not.toBeNull();

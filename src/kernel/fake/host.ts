@@ -171,7 +171,8 @@ export class FakeHost {
   }
 
   /** Everything, as text for golden files: sorted, the same for equal states. */
-  dump(): string {
-    return dumpState(this.#state, this.connections.all, this.clock.now());
+  dump(which: (set: string) => boolean = () => true): string {
+    const sets = new Map([...this.#state.sets].filter(([name]) => which(name)));
+    return dumpState({ ...this.#state, sets }, this.connections.all, this.clock.now());
   }
 }
