@@ -5,7 +5,7 @@ import type { Choice, KernelState } from '../model/kernel-state.ts';
 import type { Operation } from '../model/operation.ts';
 import { Neighbours } from './announce.ts';
 import { applier } from './apply.ts';
-import { prepareChoice } from './choice.ts';
+import { Choosing } from './choice.ts';
 import { Fingerprint } from './fingerprint.ts';
 import { missingParts } from './host.ts';
 import type { Variant } from './iptables/binaries.ts';
@@ -28,6 +28,7 @@ import { openRouteConnection } from './links/route.ts';
 import { linkTraffic } from './links/traffic.ts';
 import { NETLINK_NETFILTER, NetlinkConnection } from './netlink/connection.ts';
 import { ConntrackClient } from './netlink/conntrack/client.ts';
+import type { FlowTable } from './netlink/conntrack/thread.ts';
 import { rulesetGeneration } from './netlink/generation.ts';
 import { IpsetClient } from './netlink/ipset/client.ts';
 import { nameIpsetErrno } from './netlink/ipset/errors.ts';
@@ -43,6 +44,8 @@ export interface LinuxKernelOptions {
   readonly onError: (error: unknown) => void;
   /** Where sockets for rtnetlink are opened; in this thread unless said. */
   readonly openRoute?: OpenSocket;
+  /** Where connections are asked for; in this thread unless said. */
+  readonly flowTable?: FlowTable;
 }
 
 /** The kernel of the network namespace that this process is in. Opens its sockets when they are first needed. */
@@ -57,9 +60,10 @@ export class LinuxKernel implements Kernel {
   readonly #route: NetlinkConnection;
   readonly #links: LinkClient;
   readonly #ipset = new IpsetClient(this.#connections.ipset);
+  readonly #choosing = new Choosing(this.#ipset);
   /** For looks at thousands of sets, which take long: no flip waits behind one. */
   readonly #lists = new IpsetClient(this.#connections.lists);
-  readonly #conntrack = new ConntrackClient(this.#connections.conntrack);
+  readonly #conntrack: FlowTable;
   readonly #iptables: Iptables;
   readonly #neighbours: Neighbours;
   readonly #tables: TableReader;
@@ -67,17 +71,22 @@ export class LinuxKernel implements Kernel {
   readonly #clock: Clock;
   readonly #apply: (operation: Operation) => Promise<void>;
 
-  private constructor({ variant, jumps, clock, onError, openRoute }: LinuxKernelOptions) {
+  private constructor({ variant, jumps, clock, onError, openRoute, flowTable }: LinuxKernelOptions) {
+    this.#conntrack = flowTable ?? new ConntrackClient(this.#connections.conntrack);
     this.#route = openRouteConnection(openRoute);
     this.#links = new LinkClient(this.#route);
     this.#iptables = new Iptables(variant);
     this.#neighbours = new Neighbours(this.#links, onError);
     this.#clock = clock;
     const [links, ipset, iptables] = [this.#links, this.#ipset, this.#iptables];
+    const choosing = this.#choosing;
     const generation = (): Promise<number | null> => this.generation();
     this.#tables = new TableReader({ iptables, jumps, generation });
     this.#fingerprint = new Fingerprint({ links, ipset: this.#lists, iptables, clock, generation });
-    this.#apply = applier({ links, ipset, iptables, neighbours: this.#neighbours, now: () => clock.now() });
+    this.#apply = applier({
+      ...{ links, ipset, choosing, iptables, neighbours: this.#neighbours },
+      now: () => clock.now(),
+    });
   }
 
   static open(options: LinuxKernelOptions): LinuxKernel {
@@ -94,7 +103,7 @@ export class LinuxKernel implements Kernel {
   }
 
   prepareChoice(choice: Choice): Promise<{ commit(): Promise<Swap> }> {
-    return prepareChoice(this.#ipset, choice, this.#clock.now());
+    return this.#choosing.prepare(choice, this.#clock.now());
   }
 
   async generation(): Promise<number | null> {
@@ -144,7 +153,7 @@ export class LinuxKernel implements Kernel {
     return this.#neighbours.announce(link, addresses);
   }
 
-  countFlows(mask: number, only?: number): Promise<Map<number, number>> {
+  countFlows(mask: number, only?: MarkFilter): Promise<Map<number, number>> {
     return this.#conntrack.count(mask, only);
   }
 
