@@ -106,7 +106,8 @@ describe('rules of a hold', () => {
     await bench.engine.hold('mail', 60_000, ACTOR);
     const held = bench.kernel.dump();
     expect(held).toContain(HOLD);
-    for (const chain of ['PREROUTING', 'OUTPUT']) expect(held).toContain(`chain ip raw ${chain}\n  -j DIR-HOLD`);
+    for (const chain of ['PREROUTING', 'OUTPUT'])
+      expect(held).toContain(`chain ip raw ${chain}\n  -j DIR-HOLD`);
     expect(observed).not.toHaveBeenCalled();
     await bench.pass(1000);
     observed.mockClear();
