@@ -29,6 +29,7 @@ import { followEngine, snapshotter } from './metrics/engine.ts';
 import { Reconciler } from './reconcile/reconciler.ts';
 import { Spelling } from './reconcile/spelling.ts';
 import { parseFrame } from './render/frame.ts';
+import type { Use } from './render/frame.ts';
 import { JUMPS } from './render/layout.ts';
 import type { Frames } from './render/render.ts';
 import { linuxStageHost } from './stage/host.ts';
@@ -107,7 +108,6 @@ async function start(
   { log, releaser, openRoute }: Surroundings,
   meter: () => Meter | null,
 ): Promise<{ engine: Engine; checkup: Checkup }> {
-  const frames = readFrames(rules);
   await onlyOne(releaser);
   const store = Store.open(config.state);
   releaser.add(() => store.close());
@@ -121,6 +121,7 @@ async function start(
     onError: (error) => log.warn(`neighbours may not have been told: ${messageOf(error)}`),
   });
   releaser.add(() => kernel.close());
+  const frames = await framesFor(kernel, rules);
   const health = new HealthMonitor({ clock });
   const hypervisor = openHypervisor({ clock, wanted: config.xen });
   releaser.add(() => hypervisor.close());
@@ -222,9 +223,11 @@ function flowTable(releaser: Releaser): FlowTable {
   return thread;
 }
 
-function readFrames(directory: string): Frames {
+/** With iptables-legacy a hold must not wait for the lock of its tools: its rules stand always. */
+async function framesFor(kernel: LinuxKernel, directory: string): Promise<Frames> {
+  const always: Use[] = (await kernel.locksRules()) ? ['hold'] : [];
   const read = (name: string): Frames[4] =>
-    parseFrame(readFileSync(join(directory, name), 'utf8'), join(directory, name));
+    parseFrame(readFileSync(join(directory, name), 'utf8'), join(directory, name), always);
   return { 4: read('ipv4.rules'), 6: read('ipv6.rules') };
 }
 

@@ -120,6 +120,14 @@ export class LinuxKernel implements Kernel {
     return choiceIn(listed.filter((set) => set !== null));
   }
 
+  /**
+   * Whether a change of rules may have to wait for whoever holds /run/xtables.lock (iptables-legacy(8), -w); false where
+   * there is no iptables.
+   */
+  async locksRules(): Promise<boolean> {
+    return (await this.#iptables.backend().catch(() => 'none')) === 'legacy';
+  }
+
   fingerprint(sysctls: readonly string[]): Promise<Prints> {
     return this.#fingerprint.of(sysctls);
   }

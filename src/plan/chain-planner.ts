@@ -24,6 +24,7 @@ export class ChainPlanner {
     return {
       markMask,
       services: services.map(({ source }) => source),
+      held: services.some(({ source }) => source.state.heldUntil !== null),
       dispatch: this.#dispatch.of(
         services.map(({ dispatch }) => dispatch),
         united,

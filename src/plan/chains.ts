@@ -12,6 +12,8 @@ import type { Item, Tree } from './tree.ts';
 export interface FamilyPlan {
   readonly markMask: number;
   readonly services: readonly ServiceSource[];
+  /** Whether a service is held now: only then does anybody look its packets up. */
+  readonly held: boolean;
   /** Which service an address and port belong to. */
   readonly dispatch: Tree<readonly ServicePorts[]>;
   /** Which DomU an address belongs to. */

@@ -302,10 +302,14 @@ function nullIfSurprised(error: unknown): null {
 const commitsOf = (operation: Operation): number =>
   operation.kind === 'rules' ? operation.tables.length : 0;
 
-/** What stands there now is to be known: a sysctl to be put back one day, a jump to be replaced. */
+/**
+ * What stands there now is to be known: a sysctl to be put back one day, a jump to be replaced. Those of a hold come and
+ * go with it, and nobody waits for a look at everything.
+ */
 const needsLook = (operation: Operation): boolean =>
   operation.kind === 'sysctl' ||
-  (operation.kind === 'rules' && operation.tables.some(({ jumps }) => jumps.length > 0));
+  (operation.kind === 'rules' &&
+    operation.tables.some(({ table, jumps }) => table !== 'raw' && jumps.length > 0));
 
 function scopeOf({ uplink }: DirectorState, wanted: KernelState): Scope {
   const links = new Set([...wanted.bridges.map(({ name }) => name), ...(uplink === null ? [] : [uplink])]);

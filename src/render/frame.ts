@@ -3,16 +3,25 @@ import type { Jump, TableName } from '../model/kernel-state.ts';
 import { TABLES } from '../model/kernel-state.ts';
 import { jumpsOf } from './layout.ts';
 
+/**
+ * What some lines are for: without it they are left out. `hold`: a service is held now; `quarantine`: one is quarantined;
+ * `tree`: addresses of services are found in a tree of chains.
+ */
+export type Use = 'hold' | 'quarantine' | 'tree';
+
 /** A line of a chain's frame: fixed text, or what is generated in its place. `only`: loaded only where this is in use. */
-export type FrameLine = { readonly only: 'quarantine' | null } & (
+export type FrameLine = { readonly only: Use | null } & (
   | { readonly kind: 'rule'; readonly rule: string }
   | { readonly kind: 'generated'; readonly what: 'guard' | 'dispatch' | 'quarantine' }
 );
 
 export type Frame = Readonly<Record<TableName, ReadonlyMap<string, readonly FrameLine[]>>>;
 
-/** Reads a frame from rules/. Throws DirectorError for a file that is not one, or that has other jumps than JUMPS. */
-export function parseFrame(text: string, file: string): Frame {
+/**
+ * Reads a frame from rules/; what is only for one of `always` is loaded in any case. Throws DirectorError for a file that
+ * is not one, or that has other jumps than JUMPS.
+ */
+export function parseFrame(text: string, file: string, always: readonly Use[] = []): Frame {
   const frame: Record<TableName, Map<string, FrameLine[]>> = {
     filter: new Map(),
     raw: new Map(),
@@ -26,7 +35,7 @@ export function parseFrame(text: string, file: string): Frame {
     if (line === '' || line.startsWith('#') || line === 'COMMIT') continue;
     const opened = TABLES.find((name) => line === `*${name}`);
     if (opened !== undefined) table = opened;
-    else if (table === null || !readLine(line, frame[table], jumps[table])) {
+    else if (table === null || !readLine(line, frame[table], jumps[table], always)) {
       throw new DirectorError(`${file}:${index + 1}: "${line}" is not a line of a frame`, {
         hint: 'reinstall the package: its rules/ were changed',
       });
@@ -36,9 +45,15 @@ export function parseFrame(text: string, file: string): Frame {
   return frame;
 }
 
-function readLine(text: string, chains: Map<string, FrameLine[]>, jumps: Jump[]): boolean {
-  const only = text.startsWith(ONLY_QUARANTINE) ? 'quarantine' : null;
-  const line = only === null ? text : text.slice(ONLY_QUARANTINE.length);
+function readLine(
+  text: string,
+  chains: Map<string, FrameLine[]>,
+  jumps: Jump[],
+  always: readonly Use[],
+): boolean {
+  const use = USES.find((each) => text.startsWith(`?${each} `)) ?? null;
+  const line = use === null ? text : text.slice(use.length + 2);
+  const only = use === null || always.includes(use) ? null : use;
   const chain = /^:(DIR-\S+) - \[0:0\]$/.exec(line)?.[1];
   if (chain !== undefined) {
     chains.set(chain, []);
@@ -60,7 +75,7 @@ function readLine(text: string, chains: Map<string, FrameLine[]>, jumps: Jump[])
   });
 }
 
-const ONLY_QUARANTINE = '?quarantine ';
+const USES: readonly Use[] = ['hold', 'quarantine', 'tree'];
 
 function add(chains: Map<string, FrameLine[]>, chain: string, line: FrameLine): boolean {
   const lines = chains.get(chain);

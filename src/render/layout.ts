@@ -7,7 +7,6 @@ export const JUMPS: readonly (Jump & { readonly table: TableName })[] = [
   { table: 'filter', chain: 'INPUT', target: 'DIR-OUT', at: 'first' },
   { table: 'raw', chain: 'PREROUTING', target: 'DIR-HOLD', at: 'first' },
   { table: 'raw', chain: 'OUTPUT', target: 'DIR-HOLD', at: 'first' },
-  { table: 'mangle', chain: 'FORWARD', target: 'DIR-COUNT', at: 'first' },
   { table: 'nat', chain: 'PREROUTING', target: 'DIR-PRE', at: 'first' },
   { table: 'nat', chain: 'OUTPUT', target: 'DIR-PRE', at: 'first' },
   { table: 'nat', chain: 'POSTROUTING', target: 'DIR-POST', at: 'first' },

@@ -23,7 +23,7 @@ import {
   targetChain,
 } from '../plan/names.ts';
 import type { Branch, Tree } from '../plan/tree.ts';
-import type { Frame, FrameLine } from './frame.ts';
+import type { Frame, FrameLine, Use } from './frame.ts';
 import { WrittenChains } from './written-chains.ts';
 import type { ChainSource } from './written-chains.ts';
 import { jumpsOf } from './layout.ts';
@@ -73,8 +73,13 @@ function assembled(
     dispatch: linesOf(DISPATCH, plan.dispatch.root),
     quarantine: plan.quarantine === null ? null : linesOf(QUARANTINE, plan.quarantine.root),
   };
+  const inUse: Record<Use, boolean> = {
+    hold: plan.held,
+    quarantine: plan.quarantine !== null,
+    tree: plan.dispatch.chains.size > 0,
+  };
   const table = (name: TableName, more: readonly ChainSource[]): TableState => {
-    const fixed = new Map<string, readonly string[]>(framed(frame[name], plan.markMask, generated));
+    const fixed = new Map<string, readonly string[]>(framed(frame[name], inUse, plan.markMask, generated));
     const chains = new WrittenChains([
       { names: [...fixed.keys()], rulesOf: (chain) => fixed.get(chain) ?? [] },
       ...more,
@@ -183,11 +188,12 @@ type Generated = Readonly<Record<'guard' | 'dispatch', readonly string[]>> & {
 /** A chain of which every line is left out is not made at all. */
 function framed(
   chains: ReadonlyMap<string, readonly FrameLine[]>,
+  inUse: Readonly<Record<Use, boolean>>,
   markMask: number,
   generated: Generated,
 ): [string, string[]][] {
   return [...chains].flatMap(([chain, lines]): [string, string[]][] => {
-    const used = lines.filter(({ only }) => only === null || generated[only] !== null);
+    const used = lines.filter(({ only }) => only === null || inUse[only]);
     if (used.length === 0) return [];
     return [[chain, used.flatMap((line) => frameRules(line, markMask, generated))]];
   });

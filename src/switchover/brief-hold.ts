@@ -1,5 +1,6 @@
-import { holdElements } from '../plan/sets.ts';
+import { applyEntries } from './change.ts';
 import { note } from './note.ts';
+import { withEntries } from './context.ts';
 import type { Context } from './context.ts';
 import type { Entry } from './registry.ts';
 
@@ -15,27 +16,21 @@ export async function whileHeld<T>(
   work: () => Promise<T>,
 ): Promise<T> {
   const now = context.clock.now();
-  const services = entries
-    .filter(({ heldUntil }) => heldUntil === null || heldUntil <= now)
-    .map(({ service }) => service);
-  const holds = holdElements(services, now + forMs);
+  const free = entries.filter(({ heldUntil }) => heldUntil === null || heldUntil <= now);
+  if (free.length === 0) return work();
+  const held = free.map((entry): Entry => ({ ...entry, heldUntil: now + forMs }));
   try {
-    for (const { set, elements } of holds)
-      await context.kernel.apply({ kind: 'set-add', set, elements, why: 'held during a switch' });
-    if (holds.length > 0) context.events.emit('held', { cause: 'switch' });
+    await applyEntries(context, withEntries(context.entries, held), false);
+    context.events.emit('held', { cause: 'switch' });
     return await work();
   } finally {
-    for (const { set, elements } of holds) {
-      await context.kernel
-        .apply({ kind: 'set-delete', set, elements, why: 'the switch is done' })
-        .catch((error: unknown) =>
-          note(
-            context,
-            services.map(({ name }) => name),
-            'a hold could not be ended; it ends by itself',
-            error,
-          ),
-        );
-    }
+    await applyEntries(context, context.entries, false).catch((error: unknown) =>
+      note(
+        context,
+        free.map(({ service }) => service.name),
+        'a hold could not be ended; it ends by itself',
+        error,
+      ),
+    );
   }
 }

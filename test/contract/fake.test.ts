@@ -169,12 +169,12 @@ describe('the fake kernel, besides', () => {
 
   it('loses what a firewall’s reload does not know', async () => {
     const { kernel } = fake();
-    const jumps = [{ jump: JUMPS.find(({ table }) => table === 'mangle')!, present: 0, wanted: true }];
-    await apply(kernel, rules(6, writing('mangle', { 'DIR-COUNT': [] }, { jumps })));
+    const jumps = [{ jump: JUMPS.find(({ table }) => table === 'raw')!, present: 0, wanted: true }];
+    await apply(kernel, rules(6, writing('raw', { 'DIR-HOLD': [] }, { jumps })));
     const before = await kernel.generation();
-    kernel.reloadTable(6, 'mangle', { FORWARD: ['-i eth0 -j ACCEPT'] });
-    const { mangle } = (await see(kernel)).tables[6];
-    expect({ chains: mangle.chains.size, jumps: mangle.jumps }).toEqual({ chains: 0, jumps: [] });
+    kernel.reloadTable(6, 'raw', { PREROUTING: ['-i eth0 -j ACCEPT'] });
+    const { raw } = (await see(kernel)).tables[6];
+    expect({ chains: raw.chains.size, jumps: raw.jumps }).toEqual({ chains: 0, jumps: [] });
     expect(await kernel.generation()).not.toBe(before);
   });
 

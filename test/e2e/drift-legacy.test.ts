@@ -45,8 +45,8 @@ const DRIFTS: readonly Drift[] = [
   },
   {
     name: 'our jump doubled',
-    act: () => legacy('-t', 'raw', '-A', 'PREROUTING', '-j', 'DIR-HOLD'),
-    told: [/raw PREROUTING to DIR-HOLD/],
+    act: () => legacy('-t', 'nat', '-A', 'PREROUTING', '-j', 'DIR-PRE'),
+    told: [/nat PREROUTING to DIR-PRE/],
     kinds: ['rules'],
   },
 ];

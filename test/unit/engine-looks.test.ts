@@ -153,6 +153,44 @@ describe('after a switch', () => {
   });
 });
 
+describe('rules of a hold', () => {
+  const HOLD = 'chain ip raw DIR-HOLD\n  -m set --match-set dir-hold dst,dst -j DROP';
+
+  test('are there only while a service is held, and nobody waits for a look at everything', async () => {
+    await bench.pass(1000);
+    expect(bench.kernel.dump()).not.toContain('DIR-HOLD');
+    const observed = vi.spyOn(bench.kernel, 'observe');
+    await bench.engine.hold('mail', 60_000, ACTOR);
+    const held = bench.kernel.dump();
+    expect(held).toContain(HOLD);
+    for (const chain of ['PREROUTING', 'OUTPUT'])
+      expect(held).toContain(`chain ip raw ${chain}\n  -j DIR-HOLD`);
+    expect(observed).not.toHaveBeenCalled();
+    await bench.pass(1000);
+    observed.mockClear();
+    await bench.engine.release('mail', ACTOR);
+    expect(observed).not.toHaveBeenCalled();
+    observed.mockRestore();
+    expect(bench.kernel.dump()).not.toContain('DIR-HOLD');
+    await bench.expectKernelIsPlan();
+  });
+
+  test('are there before a switch with a hold moves anybody, and not after it', async () => {
+    const prepare = bench.kernel.prepareChoice.bind(bench.kernel);
+    let atFlip = '';
+    const prepared = vi.spyOn(bench.kernel, 'prepareChoice').mockImplementationOnce((choice) => {
+      atFlip = bench.kernel.dump();
+      return prepare(choice);
+    });
+    await bench.engine.switchOver({ services: ['mail'], to: 'secondary', hold: 1000 }, ACTOR);
+    prepared.mockRestore();
+    expect(atFlip).toContain(HOLD);
+    expect(bench.kernel.dump()).not.toContain('DIR-HOLD');
+    await bench.pass(2000);
+    await bench.expectKernelIsPlan();
+  });
+});
+
 describe('a start after an orderly end, or a death', () => {
   /** Looks at everything before it was ready, and after. */
   async function looks(): Promise<{ before: number; after: number }> {

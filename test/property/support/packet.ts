@@ -171,6 +171,8 @@ function readMatch(name: string, rest: string[], negated: boolean): Match {
     const dimensions = (rest.shift() ?? '').split(',');
     return (kernel, packet) => inSet(kernel, value, dimensions, packet) !== negated;
   }
+  // Nobody opens a connection by a reset.
+  if (name === '--tcp-flags' && rest.shift() === 'RST') return () => negated;
   if (plain === undefined) throw new Error(`the simulator does not know the match ${name}`);
   const match = plain(value);
   return (_, packet) => match(packet) !== negated;
@@ -204,6 +206,9 @@ const MATCHES: Readonly<Record<string, (value: string) => (packet: Flying) => bo
     ({ asked }) =>
       inRange(asked.port, value),
   '--comment': () => () => true,
+  // Only what is counted is left to chance, and that decides nothing.
+  '--mode': () => () => true,
+  '--probability': () => () => true,
 };
 
 function inNetwork(text: string, end: 'source' | 'destination'): (packet: Flying) => boolean {
