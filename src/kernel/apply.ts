@@ -1,7 +1,8 @@
 import type { Operation } from '../model/operation.ts';
 import { renderRestore } from '../render/restore.ts';
 import type { Neighbours } from './announce.ts';
-import { createChoice, destroyChoice, prepareChoice } from './choice.ts';
+import { createChoice, destroyChoice } from './choice.ts';
+import type { Choosing } from './choice.ts';
 import type { Iptables } from './iptables/iptables.ts';
 import type { LinkClient } from './links/client.ts';
 import type { IpsetClient } from './netlink/ipset/client.ts';
@@ -10,6 +11,7 @@ import { writeSysctl } from './sysctl.ts';
 interface Parts {
   readonly links: LinkClient;
   readonly ipset: IpsetClient;
+  readonly choosing: Choosing;
   readonly iptables: Iptables;
   readonly neighbours: Neighbours;
   now(): number;
@@ -45,7 +47,7 @@ function linkAppliers({ links, neighbours }: Parts): Pick<Appliers, LinkKind> {
 }
 
 function setAppliers(parts: Parts): Omit<Appliers, LinkKind> {
-  const { ipset, iptables } = parts;
+  const { choosing, ipset, iptables } = parts;
   return {
     sysctl: ({ key, value }) => writeSysctl(key, value),
     'set-create': ({ set }) => ipset.create(set),
@@ -54,7 +56,7 @@ function setAppliers(parts: Parts): Omit<Appliers, LinkKind> {
     'set-delete': ({ set, elements }) => ipset.remove(set, elements),
     'choice-create': () => createChoice(ipset),
     'choice-swap': async ({ choice }) => {
-      const prepared = await prepareChoice(ipset, choice, parts.now());
+      const prepared = await choosing.prepare(choice, parts.now());
       await prepared.commit();
     },
     'choice-destroy': () => destroyChoice(ipset),

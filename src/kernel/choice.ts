@@ -67,24 +67,52 @@ export async function destroyChoice(ipset: IpsetClient): Promise<void> {
   for (const name of CHOICE_SETS) await ipset.destroy(name);
 }
 
-/**
- * Fills the idle bank with exactly these elements; answers the exchange, which is one message. KernelError ENOENT
- * where the choice is not whole.
- */
-export async function prepareChoice(
-  ipset: IpsetClient,
-  { elements }: Choice,
-  now: number,
-): Promise<{ commit(): Promise<Swap> }> {
-  const specs = bankSets(await idleBank(ipset));
-  const swap = ipset.prepareSwap(ACTIVE_LIST, IDLE_LIST);
-  const filled = specs.flatMap((spec) => {
-    const own = elements.filter((element) => belongs(element, spec));
-    return [ipset.flush(spec.name), ...(own.length > 0 ? [ipset.add(spec, own, now)] : [])];
-  });
-  // Their order is kept by the connection, so each set is flushed before it is filled.
-  await Promise.all(filled);
-  return { commit: () => commit(swap) };
+/** Fills the idle bank and exchanges it, and remembers which one that is: a switch has no time to look it up. */
+export class Choosing {
+  readonly #ipset: IpsetClient;
+  #idle: Bank | null = null;
+
+  constructor(ipset: IpsetClient) {
+    this.#ipset = ipset;
+  }
+
+  /**
+   * Fills the idle bank with exactly these elements; answers the exchange, which is one message. KernelError ENOENT
+   * where the choice is not whole.
+   */
+  async prepare({ elements }: Choice, now: number): Promise<{ commit(): Promise<Swap> }> {
+    const idle = await this.#idleBank();
+    const swap = this.#ipset.prepareSwap(ACTIVE_LIST, IDLE_LIST);
+    await this.#ipset.fill(
+      bankSets(idle).map((spec) => ({
+        spec,
+        elements: elements.filter((element) => belongs(element, spec)),
+      })),
+      now,
+    );
+    return {
+      commit: async () => {
+        this.#idle = null;
+        const done = await commit(swap);
+        this.#idle = otherBank(idle);
+        return done;
+      },
+    };
+  }
+
+  /** What is filled must not be what packets meet, and others may exchange lists too: it is asked every time. */
+  async #idleBank(): Promise<Bank> {
+    const known = this.#idle;
+    if (known !== null && (await this.#isIdle(known))) return known;
+    return (this.#idle = await idleBank(this.#ipset));
+  }
+
+  #isIdle(bank: Bank): Promise<boolean> {
+    return this.#ipset.hold([
+      { list: IDLE_LIST, members: bankNames(bank) },
+      { list: ACTIVE_LIST, members: bankNames(otherBank(bank)) },
+    ]);
+  }
 }
 
 async function idleBank(ipset: IpsetClient): Promise<Bank> {

@@ -5,7 +5,7 @@ import type { Choice, KernelState } from '../model/kernel-state.ts';
 import type { Operation } from '../model/operation.ts';
 import { Neighbours } from './announce.ts';
 import { applier } from './apply.ts';
-import { prepareChoice } from './choice.ts';
+import { Choosing } from './choice.ts';
 import { Fingerprint } from './fingerprint.ts';
 import { missingParts } from './host.ts';
 import type { Variant } from './iptables/binaries.ts';
@@ -57,6 +57,7 @@ export class LinuxKernel implements Kernel {
   readonly #route: NetlinkConnection;
   readonly #links: LinkClient;
   readonly #ipset = new IpsetClient(this.#connections.ipset);
+  readonly #choosing = new Choosing(this.#ipset);
   /** For looks at thousands of sets, which take long: no flip waits behind one. */
   readonly #lists = new IpsetClient(this.#connections.lists);
   readonly #conntrack = new ConntrackClient(this.#connections.conntrack);
@@ -74,10 +75,14 @@ export class LinuxKernel implements Kernel {
     this.#neighbours = new Neighbours(this.#links, onError);
     this.#clock = clock;
     const [links, ipset, iptables] = [this.#links, this.#ipset, this.#iptables];
+    const choosing = this.#choosing;
     const generation = (): Promise<number | null> => this.generation();
     this.#tables = new TableReader({ iptables, jumps, generation });
     this.#fingerprint = new Fingerprint({ links, ipset: this.#lists, iptables, clock, generation });
-    this.#apply = applier({ links, ipset, iptables, neighbours: this.#neighbours, now: () => clock.now() });
+    this.#apply = applier({
+      ...{ links, ipset, choosing, iptables, neighbours: this.#neighbours },
+      now: () => clock.now(),
+    });
   }
 
   static open(options: LinuxKernelOptions): LinuxKernel {
@@ -94,7 +99,7 @@ export class LinuxKernel implements Kernel {
   }
 
   prepareChoice(choice: Choice): Promise<{ commit(): Promise<Swap> }> {
-    return prepareChoice(this.#ipset, choice, this.#clock.now());
+    return this.#choosing.prepare(choice, this.#clock.now());
   }
 
   async generation(): Promise<number | null> {

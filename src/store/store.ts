@@ -49,11 +49,15 @@ interface Row {
   [column: string]: string | number | null;
 }
 
-/** The durable state: each method is one transaction, on the disk when it returns. `write` makes one of several. */
+/**
+ * The durable state: each method is one transaction, on the disk when it returns. `write` makes one of several, and
+ * `writeAhead` one that is not there for certain yet.
+ */
 export class Store {
   readonly #db: Db;
   #writable = true;
   readonly #statements = new Map<string, Statement<unknown[], Row>>();
+  #draining: readonly SwitchRecord[] | null = null;
 
   private constructor(db: Db) {
     this.#db = db;
@@ -74,12 +78,28 @@ export class Store {
       this.#writable = true;
       return answer;
     } catch (error) {
+      this.#draining = null;
       if (error instanceof Refusal || !isSqlite(error)) throw error;
       this.#writable = false;
       throw new Refusal('unavailable', `the journal cannot be written: ${messageOf(error)}`, {
         cause: error,
         hint: 'nothing was changed that was not undone; make room on the disk of the state directory, or make it writable',
       });
+    }
+  }
+
+  /**
+   * The same without waiting for the disk: it outlives this process at once, and the host from the next `write` on
+   * (SQLite's synchronous=NORMAL, whose commits are in the system's memory). Enough for what is about to be done to the
+   * kernel, which a host that dies forgets as well.
+   */
+  writeAhead<T>(work: () => T): T {
+    // A pragma is carried out when it is prepared, so there is nothing to be kept of it.
+    this.#db.exec('PRAGMA synchronous = NORMAL');
+    try {
+      return this.write(work);
+    } finally {
+      this.#db.exec('PRAGMA synchronous = FULL');
     }
   }
 
@@ -233,6 +253,7 @@ export class Store {
   }
 
   saveSwitch(record: SwitchRecord): void {
+    this.#draining = null;
     this.#run(
       `INSERT INTO switches (id, state, record) VALUES (?, ?, ?)
        ON CONFLICT (id) DO UPDATE SET state = excluded.state, record = excluded.record`,
@@ -261,12 +282,12 @@ export class Store {
   }
 
   /** Ended or not: those whose old connections are still to be cut at a time, be it past. One that failed has none. */
-  draining(): SwitchRecord[] {
-    // Most switches have nothing left to drain, and those of many services are long to read.
-    return this.#switches(
+  draining(): readonly SwitchRecord[] {
+    // Asked for before each change. Most switches have nothing left to drain, and those of many are long to read.
+    return (this.#draining ??= this.#switches(
       `WHERE seq IN (SELECT seq FROM switches ORDER BY seq DESC LIMIT 200) AND state <> 'failed'
          AND json_extract(record, '$.drainUntil') IS NOT NULL ORDER BY seq DESC`,
-    );
+    ));
   }
 
   #switches(where: string, ...values: unknown[]): SwitchRecord[] {
@@ -414,6 +435,7 @@ export class Store {
       limit,
     );
     const count = lengthWhile(ended, ({ at, state }) => Number(at) < before && state !== 'trial');
+    this.#draining = null;
     for (const { seq } of ended.slice(0, count)) this.#run('DELETE FROM switches WHERE seq = ?', seq);
     return entries.length + count;
   }

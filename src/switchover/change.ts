@@ -26,7 +26,7 @@ export async function change(
 ): Promise<void> {
   const { store } = context;
   const names = [...changed.map(({ service }) => service.name), ...removed];
-  const intent = store.write(() =>
+  const intent = store.writeAhead(() =>
     store.intend({
       at: context.clock.now(),
       kind: 'change',

@@ -23,7 +23,7 @@ export async function confirm(context: Context, id: string, actor: Actor): Promi
     throw new Refusal('conflict', `the trial ${id} ended at its deadline; it cannot be confirmed any more`);
   }
   const { store } = context;
-  const intent = store.write(() =>
+  const intent = store.writeAhead(() =>
     store.intend({
       at: now,
       kind: 'confirm',

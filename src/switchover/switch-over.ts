@@ -10,7 +10,8 @@ import type { Context } from './context.ts';
 import { journal, publish, toRow, withEntries } from './context.ts';
 import type { Actor, SwitchOrder } from './director.ts';
 import { healthNow } from './fitness.ts';
-import { flip } from './flip.ts';
+import { flip, prepareFlip } from './flip.ts';
+import type { Flip } from './flip.ts';
 import { leaveOld } from './flows.ts';
 import type { Entry } from './registry.ts';
 import { domuAt } from './registry.ts';
@@ -24,8 +25,9 @@ import { domuAt } from './registry.ts';
  *       '--kernel or store refuses------------> failed
  *
  * A flip is one message: the idle bank of the choice list is filled, then both banks are exchanged.
- * Order of a switch: validated; intent on the disk; bank filled; exchanged; trial and journal on the disk; old flows.
+ * Order of a switch: validated; bank filled and intent written; exchanged; trial and journal on the disk; old flows.
  * Whoever dies in between: before the exchange nothing has happened, after it recovery finds the bank and the intent.
+ * Where the host dies, the kernel's sets die too: only what is acknowledged has to be on the disk itself.
  */
 export async function switchOver(
   context: Context,
@@ -36,8 +38,16 @@ export async function switchOver(
   const entries = orderedEntries(context, order);
   if (order.force !== true) refuseUnprobed(entries, probed);
   const record = newRecord(context, order, entries, actor);
+  const onTrial = entries.map((entry): Entry => ({
+    ...entry,
+    trial: record,
+    generation: entry.generation + 1,
+  }));
+  const prepare = (): Flip => prepareFlip(context, withEntries(context.entries, onTrial));
+  // Before a hold it is too early: that takes its time.
+  const prepared = order.hold === undefined ? prepare() : null;
   const { store } = context;
-  const intent = store.write(() => {
+  const intent = store.writeAhead(() => {
     store.saveSwitch(record);
     return store.intend({
       at: record.requestedAt,
@@ -48,23 +58,26 @@ export async function switchOver(
       switchId: record.id,
     });
   });
-  const carryOut = (): Promise<SwitchRecord> => moveEverybody(context, record, intent, entries, actor);
+  const carryOut = (): Promise<SwitchRecord> =>
+    moveEverybody(context, { record, intent, entries, onTrial, actor }, prepared ?? prepare());
   return order.hold === undefined ? carryOut() : whileHeld(context, entries, order.hold, carryOut);
+}
+
+interface Moving {
+  readonly record: SwitchRecord;
+  readonly intent: number;
+  /** As they were, and as they shall be. */
+  readonly entries: readonly Entry[];
+  readonly onTrial: readonly Entry[];
+  readonly actor: Actor;
 }
 
 async function moveEverybody(
   context: Context,
-  record: SwitchRecord,
-  intent: number,
-  entries: readonly Entry[],
-  actor: Actor,
+  { record, intent, entries, onTrial, actor }: Moving,
+  prepared: Flip,
 ): Promise<SwitchRecord> {
-  const onTrial = entries.map((entry): Entry => ({
-    ...entry,
-    trial: record,
-    generation: entry.generation + 1,
-  }));
-  const flipped = await move(context, record, intent, onTrial);
+  const flipped = await move(context, record, intent, prepared);
   const committed = { ...record, ...flipped, state: 'trial' as const, committedAt: context.clock.now() };
   try {
     keep(context, committed, onTrial, actor);
@@ -258,10 +271,10 @@ async function move(
   context: Context,
   record: SwitchRecord,
   intent: number,
-  onTrial: readonly Entry[],
+  prepared: Flip,
 ): Promise<{ flipMicros: number; familySkewMicros: number; error: null }> {
   try {
-    const { flipMicros, familySkewMicros } = await flip(context, withEntries(context.entries, onTrial));
+    const { flipMicros, familySkewMicros } = await prepared();
     context.events.emit('flip', { micros: flipMicros, services: record.services });
     return { flipMicros, familySkewMicros, error: null };
   } catch (error) {
@@ -338,12 +351,12 @@ function describeMove(entries: readonly Entry[]): string {
 }
 
 /**
- * The counts of flows belong to the record; a failure to write them costs nothing else. The intent ends here: until then
- * the next start ends old flows once more.
+ * The counts of flows belong to the record; a failure to write them costs nothing else, and so does a power cut. The
+ * intent ends here: until then the next start ends old flows once more.
  */
 export function update(context: Context, record: SwitchRecord, intent: number | null): SwitchRecord {
   try {
-    context.store.write(() => {
+    context.store.writeAhead(() => {
       context.store.saveSwitch(record);
       if (intent !== null) context.store.conclude(intent);
     });

@@ -29,6 +29,7 @@ function openFake(variant: 'nft' | 'legacy'): Promise<Host> {
       addSet: (name) => done(() => kernel.addForeignSet(name, 'hash:ip', 4)),
       flushSet: (name) => done(() => kernel.flushSet(name)),
       destroySet: (name) => done(() => kernel.destroySet(name)),
+      swapSets: (a, b) => done(() => kernel.swapSets(a, b)),
     },
     now: () => clock.now(),
     advance: (ms) => done(() => clock.advance(ms)),

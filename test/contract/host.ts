@@ -32,6 +32,7 @@ export interface Outside {
   readonly addSet: (name: string) => Promise<void>;
   readonly flushSet: (name: string) => Promise<void>;
   readonly destroySet: (name: string) => Promise<void>;
+  readonly swapSets: (a: string, b: string) => Promise<void>;
 }
 
 /** A host with nothing of ours on it, and the kernel under test. */

@@ -89,6 +89,7 @@ function outsideOf(variant: Variant): Host['outside'] {
     addSet: (name) => act('ipset', 'create', name, 'hash:ip'),
     flushSet: (name) => act('ipset', 'flush', name),
     destroySet: (name) => act('ipset', 'destroy', name),
+    swapSets: (a, b) => act('ipset', 'swap', a, b),
   };
 }
 

@@ -8,7 +8,12 @@ import { NETLINK_NETFILTER, NetlinkConnection, dumpWhole } from '../../src/kerne
 import type { NetlinkMessage } from '../../src/kernel/netlink/connection.ts';
 import { rulesetGeneration } from '../../src/kernel/netlink/generation.ts';
 import { IpsetClient } from '../../src/kernel/netlink/ipset/client.ts';
-import { commandType, encodeListHeads, encodeNamed } from '../../src/kernel/netlink/ipset/encode.ts';
+import {
+  commandType,
+  encodeElements,
+  encodeListHeads,
+  encodeNamed,
+} from '../../src/kernel/netlink/ipset/encode.ts';
 import { nameIpsetErrno } from '../../src/kernel/netlink/ipset/errors.ts';
 import { requirePrivateNamespace, tool } from './links-private-namespace.ts';
 
@@ -77,6 +82,39 @@ describe('a netlink connection', () => {
       Array.from({ length: 500 }, (_, i) => (i % 3 === 0 ? 'rejected' : 'fulfilled')),
     );
   });
+
+  test('several in one datagram are carried out in their order', async () => {
+    const set = spec('dir-a', 'hash:ip');
+    await sets.create(set);
+    const add = (key: string) => ({
+      type: commandType('add'),
+      payload: encodeElements(set, forGood(key), 0)[0]?.payload ?? Buffer.alloc(0),
+    });
+    const flush = { type: commandType('flush'), payload: encodeNamed('dir-a') };
+    await connection.requestAll([add('192.0.2.1'), flush, add('192.0.2.2')]);
+    expect(members('dir-a').join()).toMatch(/^192\.0\.2\.2 /);
+    await connection.requestAll([]);
+  });
+
+  test.each([0, 1, 2])(
+    'of several in one datagram the first refusal is told, be it number %i, and the connection goes on',
+    async (bad) => {
+      await sets.create(spec('dir-a', 'hash:ip'));
+      const flush = (name: string) => ({ type: commandType('flush'), payload: encodeNamed(name) });
+      // Refused for another reason.
+      const faulty = { type: commandType('add'), payload: encodeNamed('dir-a') };
+      const requests = [0, 1, 2].map((at) =>
+        at < bad ? flush('dir-a') : at === bad ? flush('dir-none') : faulty,
+      );
+      // Meanwhile others are answered too.
+      const [error] = await Promise.all([
+        refused(connection.requestAll(requests)),
+        rulesetGeneration(connection),
+      ]);
+      expect(error.code).toBe('ENOENT');
+      expect(await rulesetGeneration(connection)).toBeTypeOf('number');
+    },
+  );
 
   test('requests of tens of kilobytes that are all refused do not overrun the socket', async () => {
     const big = Buffer.concat([encodeNamed('dir-none'), Buffer.alloc(50_000)]);
@@ -181,6 +219,46 @@ describe('sets', () => {
       expect(members('dir-a')).toEqual(keys.slice(0, 1));
     },
   );
+
+  test('are filled with exactly what is asked, as many as there are, and not with what cannot be', async () => {
+    const [a, b] = [spec('dir-a', 'hash:ip'), spec('dir-b', 'hash:ip,port')];
+    for (const set of [a, b]) await sets.create(set);
+    const many = Array.from({ length: 9000 }, (_, n) => `10.1.${n >> 8}.${n & 255}`);
+    for (const keys of [many, ['192.0.2.1'], []]) {
+      const contents = [
+        { spec: a, elements: forGood(...keys) },
+        { spec: b, elements: forGood('192.0.2.25,tcp:25') },
+      ];
+      await sets.fill(contents, 0);
+      expect((await sets.get('dir-a', 0))?.elements.map(({ key }) => key).sort()).toEqual([...keys].sort());
+      expect(members('dir-b')).toHaveLength(1);
+    }
+    const error = await refused(
+      sets.fill(
+        [
+          { spec: spec('dir-none', 'hash:ip'), elements: [] },
+          { spec: a, elements: [] },
+        ],
+        0,
+      ),
+    );
+    expect([error.code, error.message]).toEqual(['ENOENT', expect.stringContaining('dir-none, dir-a')]);
+  });
+
+  test('lists are asked for their members in one message', async () => {
+    for (const name of ['dir-a', 'dir-b']) await sets.create(spec(name, 'hash:ip'));
+    await sets.createList('dir-list', 4);
+    await sets.createList('dir-other', 4);
+    await sets.addToList('dir-list', 'dir-a');
+    await sets.addToList('dir-other', 'dir-b');
+    const holds = (...lists: [string, string[]][]): Promise<boolean> =>
+      sets.hold(lists.map(([list, names]) => ({ list, members: names })));
+    expect(await holds(['dir-list', ['dir-a']], ['dir-other', ['dir-b']])).toBe(true);
+    expect(await holds(['dir-list', ['dir-b']], ['dir-other', ['dir-b']])).toBe(false);
+    expect(await holds(['dir-list', ['dir-a']], ['dir-other', ['dir-a']])).toBe(false);
+    expect(await holds(['dir-list', ['dir-a', 'dir-b']])).toBe(false);
+    expect(await holds(['dir-none', ['dir-a']])).toBe(false);
+  });
 
   test('creating it again is fine, and another kind under its name is EEXIST and changes nothing', async () => {
     const set = spec('dir-a', 'hash:ip');

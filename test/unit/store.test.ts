@@ -184,12 +184,63 @@ describe('a writer that is killed', () => {
       expect(last?.details['n']).toBeLessThanOrEqual(acknowledged + 1);
       // All of a transaction, or nothing of it.
       expect(store.lastId()).toBe(last?.details['n']);
-      expect(store.intents()).toEqual([]);
+      // What was begun and came to nothing is known, and nothing else; the next writer begins it anew.
+      const begun = store.intents();
+      expect(begun.map(({ at }) => at)).toEqual(begun.length === 0 ? [] : [store.lastId() + 1]);
+      for (const { id } of begun) store.conclude(id);
       expect(Math.max(...store.leases().map(({ expiresAt }) => expiresAt ?? 0))).toBe(last?.details['n']);
       const all = store.journal({ limit: 100_000, after: 0 }).map(({ details }) => details['n']);
       expect(all).toEqual(all.map((_, index) => index + 1));
       store.close();
     }
+  });
+});
+
+describe('a host that dies', () => {
+  const diskFile = (): string => join(directory, 'disk');
+  const mountOf = (name: string): string => join(directory, name);
+
+  beforeEach(() => {
+    execFileSync('truncate', ['-s', '24M', diskFile()]);
+    execFileSync('mkfs.ext4', ['-q', '-F', diskFile()]);
+    mount(diskFile(), 'mounted');
+  });
+  afterEach(() => {
+    for (const name of ['mounted', 'after']) {
+      try {
+        execFileSync('umount', [mountOf(name)], { stdio: 'ignore' });
+      } catch {
+        // It was not mounted.
+      }
+    }
+  });
+
+  function mount(disk: string, name: string): string {
+    mkdirSync(mountOf(name));
+    execFileSync('mount', ['-o', 'loop', disk, mountOf(name)]);
+    return mountOf(name);
+  }
+
+  /** What is on the disk at this moment, whatever the system still has in its memory. */
+  function afterPowerCut(): Store {
+    copyFileSync(diskFile(), join(directory, 'copy'));
+    return Store.open(mount(join(directory, 'copy'), 'after'));
+  }
+
+  it('has on its disk what was acknowledged, and what was written ahead of that', () => {
+    const store = Store.open(mountOf('mounted'));
+    const services = ['mail'];
+    const intent = { at: 1, kind: 'change', by: 'b', reason: null, services, switchId: null } as const;
+    store.writeAhead(() => store.intend(intent));
+    store.write(() => store.append(entry(1)));
+    store.writeAhead(() => store.append(entry(2)));
+    const found = afterPowerCut();
+    expect(found.intents()).toMatchObject([intent]);
+    const entries = found.journal({ limit: 10, after: 0 }).map(({ details }) => details['n']);
+    // Of what nobody waited for there may be all or nothing.
+    expect([[1], [1, 2]]).toContainEqual(entries);
+    found.close();
+    store.close();
   });
 });
 

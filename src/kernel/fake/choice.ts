@@ -2,7 +2,7 @@ import type { Choice, SetElement, SetSpec } from '../../model/kernel-state.ts';
 import { ACTIVE_LIST, BANKS, bankNames, bankSets, CHOICE_SETS, IDLE_LIST, otherBank } from '../banks.ts';
 import type { Bank } from '../banks.ts';
 import { livingElements } from './elements.ts';
-import { replaceSet, setAdd, setCreate, setDestroy, setFlush, setOf } from './sets.ts';
+import { replaceSet, setAdd, setCreate, setDestroy, setFlush, setOf, setSwap } from './sets.ts';
 import { refusal } from './state.ts';
 import type { FakeState } from './state.ts';
 
@@ -64,12 +64,7 @@ function belongs({ key }: SetElement, { type, family }: SetSpec): boolean {
   return (address !== key) === (type === 'hash:ip,port') && address.includes(':') === (family === 6);
 }
 
-/** IPSET_CMD_SWAP: the names change places; whoever refers to a name meets what the other was (ip_set_swap). */
-export function choiceCommit(state: FakeState): FakeState {
-  const active = setOf(state, ACTIVE_LIST);
-  const idle = setOf(state, IDLE_LIST);
-  return replaceSet(replaceSet(state, ACTIVE_LIST, idle), IDLE_LIST, active);
-}
+export const choiceCommit = (state: FakeState): FakeState => setSwap(state, ACTIVE_LIST, IDLE_LIST);
 
 /** The lists first: while a rule reads them, nothing of the choice can go. */
 export function choiceDestroy(state: FakeState): FakeState {

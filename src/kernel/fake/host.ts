@@ -6,7 +6,7 @@ import { dumpState } from './dump.ts';
 import { FakeFlows } from './flows.ts';
 import { createLink, dropAddress, dropLink, foreignAddress, setMaster } from './links.ts';
 import { flushTable, replaceTable, withTable } from './rules.ts';
-import { replaceSet, setDestroy, setFlush, setOf } from './sets.ts';
+import { replaceSet, setDestroy, setFlush, setSwap, setOf } from './sets.ts';
 import { freshHost, refusal } from './state.ts';
 import type { FakeSet, FakeState, FakeTable } from './state.ts';
 
@@ -142,6 +142,11 @@ export class FakeHost {
   /** `ipset destroy`: KernelError EBUSY while a rule or a list uses it. */
   destroySet(name: string): void {
     this.state = setDestroy(this.#state, name);
+  }
+
+  /** `ipset swap`. */
+  swapSets(a: string, b: string): void {
+    this.state = setSwap(this.#state, a, b);
   }
 
   /** Packets that met this element. */

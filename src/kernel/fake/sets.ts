@@ -55,6 +55,12 @@ export function setDestroy(state: FakeState, name: string): FakeState {
   return { ...state, sets: withoutEntry(state.sets, name) };
 }
 
+/** IPSET_CMD_SWAP: the names change places; whoever refers to a name meets what the other was (ip_set_swap). */
+export function setSwap(state: FakeState, a: string, b: string): FakeState {
+  const [first, second] = [setOf(state, a), setOf(state, b)];
+  return replaceSet(replaceSet(state, a, second), b, first);
+}
+
 export function setAdd(
   state: FakeState,
   name: string,

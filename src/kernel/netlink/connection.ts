@@ -10,6 +10,7 @@ import {
   NLMSG_ERROR,
   NLMSG_NOOP,
   encodeMessage,
+  joinMessages,
   splitMessages,
 } from './message.ts';
 import type { NetlinkMessage, SequencedMessage } from './message.ts';
@@ -29,6 +30,8 @@ export const NETLINK_NETFILTER = 12;
  */
 const MOST_UNDER_WAY = 32;
 const MOST_BYTES_UNDER_WAY = 96 * 1024;
+/** A sequence number has 32 bits. */
+const MOST_SEQUENCE = 0xffff_ffff;
 
 export interface NetlinkOptions {
   readonly nameErrno?: ErrnoNamer;
@@ -40,10 +43,15 @@ export interface NetlinkOptions {
   readonly openSocket?: OpenSocket;
 }
 
-interface Job {
+/** A request, or several that go together. */
+export interface Request {
   readonly type: number;
-  readonly flags: number;
   readonly payload: Uint8Array;
+}
+
+interface Job {
+  /** In one datagram; only the last has an answer of its own if all goes well. */
+  readonly messages: readonly (Request & { readonly flags: number })[];
   readonly timeout: number;
   readonly dump: boolean;
   receive(messages: NetlinkMessage[]): void;
@@ -51,7 +59,12 @@ interface Job {
 }
 
 interface UnderWay extends Job {
+  readonly bytes: number;
+  /** The sequence number of the first of its messages. */
+  readonly first: number;
   readonly timer: NodeJS.Timeout;
+  /** Why one of them was refused that is not the last. */
+  refused: Error | null;
 }
 
 /**
@@ -63,6 +76,7 @@ export class NetlinkConnection {
   readonly #protocol: number;
   readonly #options: NetlinkOptions;
   readonly #queue: Job[] = [];
+  /** By the sequence number of the last of its messages. */
   readonly #underWay = new Map<number, UnderWay>();
   #bytesUnderWay = 0;
   #dumping = false;
@@ -88,13 +102,32 @@ export class NetlinkConnection {
   request(type: number, flags: number, payload: Uint8Array): Promise<NetlinkMessage[]> {
     const replies: NetlinkMessage[] = [];
     return this.#enqueue<NetlinkMessage[]>((resolve, reject) => ({
-      type,
-      flags: flags | NLM_F_REQUEST | NLM_F_ACK,
-      payload,
+      messages: [{ type, flags: flags | NLM_F_REQUEST | NLM_F_ACK, payload }],
       timeout: this.#options.requestTimeout ?? 5000,
       dump: false,
       receive: (messages) => replies.push(...messages),
       settle: (error) => (error === null ? resolve(replies) : reject(error)),
+    }));
+  }
+
+  /**
+   * The same for several messages in one datagram, which the kernel carries out in their order within one call
+   * (af_netlink.c, netlink_rcv_skb). Throws what the first refusal says: those behind it were carried out all the same.
+   * Together they should be well below 64 kB.
+   */
+  requestAll(requests: readonly Request[]): Promise<void> {
+    const last = requests.length - 1;
+    if (last < 0) return Promise.resolve();
+    return this.#enqueue<undefined>((resolve, reject) => ({
+      messages: requests.map(({ type, payload }, index) => ({
+        type,
+        flags: index === last ? NLM_F_REQUEST | NLM_F_ACK : NLM_F_REQUEST,
+        payload,
+      })),
+      timeout: this.#options.requestTimeout ?? 5000,
+      dump: false,
+      receive: () => undefined,
+      settle: (error) => (error === null ? resolve(undefined) : reject(error)),
     }));
   }
 
@@ -106,9 +139,7 @@ export class NetlinkConnection {
   dump(type: number, payload: Uint8Array, onMessages: (messages: NetlinkMessage[]) => void): Promise<void> {
     let thrown: Error | null = null;
     return this.#enqueue<undefined>((resolve, reject) => ({
-      type,
-      flags: NLM_F_REQUEST | NLM_F_DUMP,
-      payload,
+      messages: [{ type, flags: NLM_F_REQUEST | NLM_F_DUMP, payload }],
       timeout: this.#options.dumpTimeout ?? 30_000,
       dump: true,
       receive: (messages) => {
@@ -156,9 +187,7 @@ export class NetlinkConnection {
   #hasRoomFor(job: Job): boolean {
     if (this.#underWay.size === 0) return true;
     if (this.#dumping || job.dump) return false;
-    return (
-      this.#underWay.size < MOST_UNDER_WAY && this.#bytesUnderWay + job.payload.length <= MOST_BYTES_UNDER_WAY
-    );
+    return this.#underWay.size < MOST_UNDER_WAY && this.#bytesUnderWay + bytesOf(job) <= MOST_BYTES_UNDER_WAY;
   }
 
   #send(job: Job): void {
@@ -167,13 +196,19 @@ export class NetlinkConnection {
       job.settle(failed);
       return;
     }
-    this.#sequence = (this.#sequence + 1) >>> 0;
-    const sequence = this.#sequence;
-    const timer = setTimeout(() => this.#onTimer(sequence), job.timeout);
-    this.#underWay.set(sequence, { ...job, timer });
-    this.#bytesUnderWay += job.payload.length;
+    const { messages } = job;
+    const first = this.#sequence + messages.length > MOST_SEQUENCE ? 1 : this.#sequence + 1;
+    const last = (this.#sequence = first + messages.length - 1);
+    const timer = setTimeout(() => this.#onTimer(last), job.timeout);
+    const bytes = bytesOf(job);
+    this.#underWay.set(last, { ...job, bytes, first, timer, refused: null });
+    this.#bytesUnderWay += bytes;
     this.#dumping = job.dump;
-    this.#socket.send(encodeMessage(job.type, job.flags, sequence, job.payload));
+    this.#socket.send(
+      joinMessages(
+        messages.map(({ type, flags, payload }, index) => encodeMessage(type, flags, first + index, payload)),
+      ),
+    );
   }
 
   #openSocket(): NetlinkSocket {
@@ -207,7 +242,10 @@ export class NetlinkConnection {
   /** Answers to one request. A sequence number that is not waited for is a stranger's, or came too late. */
   #onMessages(sequence: number, messages: SequencedMessage[]): void {
     const job = this.#underWay.get(sequence);
-    if (job === undefined) return;
+    if (job === undefined) {
+      this.#onRefusal(sequence, messages);
+      return;
+    }
     const last = messages.findIndex(({ type }) => type === NLMSG_DONE || type === NLMSG_ERROR);
     const data = (last === -1 ? messages : messages.slice(0, last)).filter(({ type }) => type !== NLMSG_NOOP);
     if (data.length > 0) job.receive(data);
@@ -217,13 +255,24 @@ export class NetlinkConnection {
       return;
     }
     if ((end.flags & NLM_F_DUMP_INTR) !== 0) job.receive([end]);
-    this.#settle(sequence, job, refusalOrBroken(end, job.type, this.#options.nameErrno));
+    this.#settle(sequence, job, job.refused ?? refusalOrBroken(end, typeOf(job), this.#options.nameErrno));
+  }
+
+  /** Of several that went together one that is not the last is answered only if it is refused. */
+  #onRefusal(sequence: number, messages: readonly SequencedMessage[]): void {
+    const end = messages.find(({ type }) => type === NLMSG_ERROR);
+    if (end === undefined) return;
+    for (const [last, job] of this.#underWay) {
+      if (sequence < job.first || sequence > last) continue;
+      const asked = job.messages[sequence - job.first]?.type ?? typeOf(job);
+      job.refused ??= refusalOrBroken(end, asked, this.#options.nameErrno);
+    }
   }
 
   #settle(sequence: number, job: UnderWay, error: Error | null): void {
     clearTimeout(job.timer);
     this.#underWay.delete(sequence);
-    this.#bytesUnderWay -= job.payload.length;
+    this.#bytesUnderWay -= job.bytes;
     if (job.dump) this.#dumping = false;
     job.settle(error);
   }
@@ -236,7 +285,7 @@ export class NetlinkConnection {
         if (job === undefined) return;
         this.#reset(
           new KernelError(
-            `the kernel did not answer netlink message 0x${job.type.toString(16)} within ${job.timeout} ms; whether it did what was asked is not known`,
+            `the kernel did not answer netlink message 0x${typeOf(job).toString(16)} within ${job.timeout} ms; whether it did what was asked is not known`,
             { code: 'ETIMEDOUT', hint: 'Look at the kernel again before you go on; see dmesg.' },
           ),
         );
@@ -252,6 +301,11 @@ export class NetlinkConnection {
     if (!this.#closed) this.#pump();
   }
 }
+
+const bytesOf = ({ messages }: Job): number => messages.reduce((sum, { payload }) => sum + payload.length, 0);
+
+/** What it is called by. */
+const typeOf = ({ messages }: Job): number => messages.at(-1)?.type ?? 0;
 
 function refusalOrBroken(end: NetlinkMessage, asked: number, own: ErrnoNamer | undefined): Error | null {
   let refusal: Error | null = null;

@@ -40,6 +40,15 @@ export function encodeMessage(type: number, flags: number, sequence: number, pay
   return message;
 }
 
+/** One datagram with all of them, each of which begins at a multiple of 4 bytes (NLMSG_ALIGNTO). */
+export function joinMessages(messages: readonly Buffer[]): Buffer {
+  const [only] = messages;
+  if (messages.length === 1 && only !== undefined) return only;
+  return Buffer.concat(messages.flatMap((message) => [message, PADDING.subarray(0, -message.length & 3)]));
+}
+
+const PADDING = Buffer.alloc(3);
+
 /** The messages of one datagram. Malformed bytes are a KernelError, EBADMSG. */
 export function splitMessages(datagram: Buffer): SequencedMessage[] {
   const messages: SequencedMessage[] = [];

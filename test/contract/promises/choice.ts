@@ -123,6 +123,18 @@ export function choicePromises(host: () => Host): void {
       expect(await choiceOf(kernel)).toEqual({ elements: LDAP });
     });
 
+    it('is not touched by a preparation after somebody else has exchanged its lists', async () => {
+      const { kernel, outside } = host();
+      await apply(kernel, CREATE);
+      for (const elements of [MAIL, LDAP]) await apply(kernel, { kind: 'choice-swap', choice: { elements } });
+      await outside.swapSets('dir-trial', 'dir-trial-next');
+      expect(await choiceOf(kernel)).toEqual({ elements: MAIL });
+      const prepared = await kernel.prepareChoice({ elements: [] });
+      expect(await choiceOf(kernel)).toEqual({ elements: MAIL });
+      await prepared.commit();
+      expect(await choiceOf(kernel)).toEqual({ elements: [] });
+    });
+
     it('is mended when its idle list was destroyed, and not in what it says', async () => {
       const { kernel, outside } = host();
       await apply(kernel, CREATE, { kind: 'choice-swap', choice: { elements: MAIL } });

@@ -124,7 +124,7 @@ function mortalStore(store: Store, life: Life): Store {
   };
   return new Proxy(store, {
     get(_, name) {
-      if (name === 'write') return write;
+      if (name === 'write' || name === 'writeAhead') return write;
       const member: unknown = Reflect.get(store, name, store);
       return typeof member === 'function' ? (member.bind(store) as unknown) : member;
     },

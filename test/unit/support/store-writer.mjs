@@ -9,16 +9,18 @@ const begun = store.journal({ limit: 1 })[0]?.details.n ?? 0;
 writeSync(1, 'open\n');
 const last = begun + Number(process.argv[4] ?? Infinity);
 for (let n = begun + 1; n <= last; n++) {
-  store.write(() => {
-    const services = ['mail'];
-    const intent = store.intend({
+  const services = ['mail'];
+  const intent = store.writeAhead(() =>
+    store.intend({
       at: n,
       kind: 'change',
       by: 'writer',
       reason: null,
       services,
       switchId: null,
-    });
+    }),
+  );
+  store.write(() => {
     store.saveLease({
       service: 'mail',
       source: `10.0.0.${n % 250}/32`,

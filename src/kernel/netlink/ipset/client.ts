@@ -3,7 +3,7 @@ import { KernelError, isBusy, isExists, isNotFound } from '../../../lib/errors.t
 import type { SetElement, SetSpec } from '../../../model/kernel-state.ts';
 import type { Traffic } from '../../kernel.ts';
 import { dumpWhole } from '../connection.ts';
-import type { NetlinkConnection, NetlinkMessage } from '../connection.ts';
+import type { NetlinkConnection, NetlinkMessage, Request } from '../connection.ts';
 import { NetlinkRefusal } from '../errno.ts';
 import { NLM_F_CREATE, NLM_F_EXCL } from '../message.ts';
 import { ADDRESS_FAMILY, AF_UNSPEC } from '../netfilter.ts';
@@ -103,6 +103,46 @@ export class IpsetClient {
       this.#explained(what, 'both are as they were', () =>
         this.#whileBusy(() => this.#send('swap', payload)),
       );
+  }
+
+  /**
+   * Makes each of these sets hold exactly these elements, one set after the other. Where it fails, some of them may be
+   * as they should be, some empty, and some as they were. `now` and `expiresAt`: milliseconds since the epoch.
+   */
+  async fill(
+    contents: readonly { readonly spec: SetSpec; readonly elements: readonly SetElement[] }[],
+    now: number,
+  ): Promise<void> {
+    const requests = contents.flatMap(({ spec, elements }) => [
+      { type: encode.commandType('flush'), payload: encode.encodeNamed(spec.name) },
+      ...encode
+        .encodeElements(spec, elements, now)
+        .map(({ payload }) => ({ type: encode.commandType('add'), payload })),
+    ]);
+    const names = contents.map(({ spec }) => spec.name).join(', ');
+    await this.#explained(`sets ${names} could not be filled`, 'what is in them does not count yet', () =>
+      // All are on their way before the first is answered, and the connection keeps their order.
+      Promise.all(inDatagrams(requests).map((some) => this.#connection.requestAll(some))),
+    );
+  }
+
+  /** Whether each list is there and holds these members; others may be in it too. */
+  async hold(
+    lists: readonly { readonly list: string; readonly members: readonly string[] }[],
+  ): Promise<boolean> {
+    const requests = lists.flatMap(({ list, members }) =>
+      members.map((member) => ({
+        type: encode.commandType('test'),
+        payload: encode.encodeMember(list, member),
+      })),
+    );
+    try {
+      await this.#connection.requestAll(requests);
+      return true;
+    } catch (error) {
+      if (error instanceof NetlinkRefusal) return false;
+      throw explain(error, 'lists of sets could not be asked for what they hold', 'nothing was changed');
+    }
   }
 
   /** Elements that are there already get the new timeout. `now` and `expiresAt`: milliseconds since the epoch. */
@@ -284,6 +324,21 @@ export class IpsetClient {
       await sleep(BUSY_PAUSE);
     }
   }
+}
+
+/** Bytes; a datagram is sent as one piece, and a refusal repeats what it refuses. */
+const MOST_TOGETHER = 64 * 1024;
+
+function inDatagrams(requests: readonly Request[]): Request[][] {
+  const datagrams: Request[][] = [];
+  let room = 0;
+  for (const request of requests) {
+    const open = datagrams.at(-1);
+    if (open !== undefined && request.payload.length <= room) open.push(request);
+    else datagrams.push([request]);
+    room = (open === datagrams.at(-1) ? room : MOST_TOGETHER) - request.payload.length;
+  }
+  return datagrams;
 }
 
 /** Timeouts are told as seconds that are left, so an answer that was long under way says little of when they end. */

@@ -97,7 +97,7 @@ function create(
   );
 }
 
-/** Adds a set to a list:set, or removes it. */
+/** Adds a set to a list:set, removes it, or asks whether it is in it. */
 export function encodeMember(list: string, member: string): Buffer {
   return command((writer) =>
     writer

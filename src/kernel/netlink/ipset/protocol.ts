@@ -9,6 +9,7 @@ export const COMMAND = {
   list: 7,
   add: 9,
   remove: 10,
+  test: 11,
   type: 13,
 } as const;
 export type Command = keyof typeof COMMAND;
