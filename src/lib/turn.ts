@@ -5,6 +5,8 @@ const LENGTH = 1;
 
 /** Items that are worth a look at the clock. */
 const STEP = 256;
+/** Items that work is done for. */
+const SOME = 16;
 
 /** Long work in parts: between two of them others have their turn of the event loop, once this one has been long enough. */
 export class Turn {
@@ -55,6 +57,13 @@ export function* filterInSteps<Item>(
     if (++count % STEP === 0) yield;
   }
   return wanted;
+}
+
+/** What `make` makes of each; a step is some items. */
+export function* mapInSteps<From, To>(items: readonly From[], make: (item: From) => To): Steps<To[]> {
+  const made: To[] = [];
+  for (const item of items) if (made.push(make(item)) % SOME === 0) yield;
+  return made;
 }
 
 /** Some hundred items at a time, each in its map by its name. */

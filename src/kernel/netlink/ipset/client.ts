@@ -181,7 +181,7 @@ export class IpsetClient {
    * milliseconds since the epoch.
    */
   async list(prefix: string, now: () => number): Promise<ListedSet[]> {
-    const sizes = sizesOfHeads(await this.#dumpAll(encode.encodeListHeads()));
+    const sizes = await sizesOfHeads(await this.#dumpAll(encode.encodeListHeads()));
     const own = [...sizes.keys()].filter((name) => name.startsWith(prefix));
     const elements = (names: readonly string[]): number =>
       names.reduce((sum, name) => sum + (sizes.get(name) ?? 0), 0);
