@@ -150,10 +150,11 @@ function isNamed(payload: Buffer, prefix: Buffer): boolean {
 
 /** By name, the number of elements that each set in the answer to `encodeListHeads` has. */
 export async function sizesOfHeads(messages: readonly NetlinkMessage[]): Promise<Map<string, number>> {
-  return new Map(await inTurns(messages, ({ payload }) => sizeOfHead(payload)));
+  return new Map(await inTurns(messages, sizeOfHead));
 }
 
-function sizeOfHead(payload: Buffer): readonly [string, number] {
+/** A set's name, and its number of elements. */
+export function sizeOfHead({ payload }: NetlinkMessage): readonly [string, number] {
   const found = readAttributes(payload.subarray(NFGEN_HEADER));
   const name = readString(required(found, nl.IPSET_ATTR_SETNAME, 'IPSET_ATTR_SETNAME'));
   const data = readAttributes(required(found, nl.IPSET_ATTR_DATA, 'IPSET_ATTR_DATA'));
