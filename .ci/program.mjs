@@ -53,6 +53,7 @@ async function bundles() {
   const programs = {
     main: at('dist/main.js'),
     rtnetlink: at('dist/rtnetlink.js'),
+    conntrack: at('dist/conntrack.js'),
     reading: at('dist/reading.js'),
     ...Object.fromEntries(
       ['inside', 'server', 'client'].map((name) => [`lab/${name}`, at(`dist/lab/${name}.js`)]),

@@ -12,6 +12,8 @@ import { HealthMonitor } from './health/monitor.ts';
 import { LinuxKernel } from './kernel/linux.ts';
 import { measureLoad } from './kernel/load.ts';
 import type { OpenSocket } from './kernel/netlink/socket.ts';
+import { ConntrackThread } from './kernel/netlink/conntrack/thread.ts';
+import type { FlowTable } from './kernel/netlink/conntrack/thread.ts';
 import { SocketThread } from './kernel/netlink/socket-thread.ts';
 import { systemClock } from './lib/clock.ts';
 import { DirectorError, messageOf, Refusal } from './lib/errors.ts';
@@ -120,6 +122,7 @@ async function start(
     jumps: JUMPS,
     clock,
     openRoute,
+    flowTable: flowTable(releaser),
     onError: (error) => log.warn(`neighbours may not have been told: ${messageOf(error)}`),
   });
   releaser.add(() => kernel.close());
@@ -215,6 +218,13 @@ function routeSockets(releaser: Releaser): OpenSocket {
   const thread = new SocketThread(new URL('rtnetlink.js', import.meta.url));
   releaser.add(() => thread.close());
   return (protocol, events) => thread.open(protocol, events);
+}
+
+/** The same. */
+function flowTable(releaser: Releaser): FlowTable {
+  const thread = new ConntrackThread(new URL('conntrack.js', import.meta.url));
+  releaser.add(() => thread.close());
+  return thread;
 }
 
 function readFrames(directory: string): Frames {

@@ -174,11 +174,8 @@ export class FakeKernel extends FakeHost implements Kernel {
     this.announcements.push(...addresses.map((address) => ({ link, address })));
   }
 
-  countFlows(mask: number, only?: number): Promise<Map<number, number>> {
-    return this.#answer('countFlows', () => {
-      const counts = this.connections.count(mask);
-      return only === undefined ? counts : new Map([...counts].filter(([value]) => value === only));
-    });
+  countFlows(mask: number, only?: MarkFilter): Promise<Map<number, number>> {
+    return this.#answer('countFlows', () => this.connections.count(mask, only));
   }
 
   async *flows(filter: MarkFilter): AsyncIterable<readonly Flow[]> {

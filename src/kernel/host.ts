@@ -3,7 +3,7 @@ import { KernelError, messageOf } from '../lib/errors.ts';
 import { FAMILIES } from '../model/address.ts';
 import type { Iptables } from './iptables/iptables.ts';
 import type { TableReader } from './iptables/tables.ts';
-import type { ConntrackClient } from './netlink/conntrack/client.ts';
+import type { FlowTable } from './netlink/conntrack/thread.ts';
 import type { IpsetClient } from './netlink/ipset/client.ts';
 import { run } from '../lib/run.ts';
 
@@ -16,7 +16,7 @@ interface Parts {
   readonly iptables: Iptables;
   readonly tables: TableReader;
   readonly ipset: IpsetClient;
-  readonly conntrack: ConntrackClient;
+  readonly conntrack: FlowTable;
 }
 
 /** What this host lacks to be directed: a sentence each, with how to get it. Changes nothing. */

@@ -119,8 +119,8 @@ export interface Kernel {
   linkTraffic(): Promise<Map<string, LinkTraffic>>;
   /** Tells the neighbours on `link` where `addresses` are now (RFC 5227 announcements, RFC 4861 section 7.2.6). */
   announce(link: string, addresses: readonly Address[]): Promise<void>;
-  /** Number of flows that are not over (see Flow.closing) for each value of our part of the mark, or for one alone. */
-  countFlows(mask: number, only?: number): Promise<Map<number, number>>;
+  /** Number of flows that are not over (see Flow.closing) for each value of this part of the mark; of all, or `only` of these. */
+  countFlows(mask: number, only?: MarkFilter): Promise<Map<number, number>>;
   flows(filter: MarkFilter): AsyncIterable<readonly Flow[]>;
   /** Ends the flows with this mark, in the kernel; answers how many there were that were not over. */
   deleteFlows(filter: MarkFilter): Promise<number>;

@@ -28,6 +28,7 @@ import { openRouteConnection } from './links/route.ts';
 import { linkTraffic } from './links/traffic.ts';
 import { NETLINK_NETFILTER, NetlinkConnection } from './netlink/connection.ts';
 import { ConntrackClient } from './netlink/conntrack/client.ts';
+import type { FlowTable } from './netlink/conntrack/thread.ts';
 import { rulesetGeneration } from './netlink/generation.ts';
 import { IpsetClient } from './netlink/ipset/client.ts';
 import { nameIpsetErrno } from './netlink/ipset/errors.ts';
@@ -43,6 +44,8 @@ export interface LinuxKernelOptions {
   readonly onError: (error: unknown) => void;
   /** Where sockets for rtnetlink are opened; in this thread unless said. */
   readonly openRoute?: OpenSocket;
+  /** Where connections are asked for; in this thread unless said. */
+  readonly flowTable?: FlowTable;
 }
 
 /** The kernel of the network namespace that this process is in. Opens its sockets when they are first needed. */
@@ -60,7 +63,7 @@ export class LinuxKernel implements Kernel {
   readonly #choosing = new Choosing(this.#ipset);
   /** For looks at thousands of sets, which take long: no flip waits behind one. */
   readonly #lists = new IpsetClient(this.#connections.lists);
-  readonly #conntrack = new ConntrackClient(this.#connections.conntrack);
+  readonly #conntrack: FlowTable;
   readonly #iptables: Iptables;
   readonly #neighbours: Neighbours;
   readonly #tables: TableReader;
@@ -68,7 +71,8 @@ export class LinuxKernel implements Kernel {
   readonly #clock: Clock;
   readonly #apply: (operation: Operation) => Promise<void>;
 
-  private constructor({ variant, jumps, clock, onError, openRoute }: LinuxKernelOptions) {
+  private constructor({ variant, jumps, clock, onError, openRoute, flowTable }: LinuxKernelOptions) {
+    this.#conntrack = flowTable ?? new ConntrackClient(this.#connections.conntrack);
     this.#route = openRouteConnection(openRoute);
     this.#links = new LinkClient(this.#route);
     this.#iptables = new Iptables(variant);
@@ -141,7 +145,7 @@ export class LinuxKernel implements Kernel {
     return this.#neighbours.announce(link, addresses);
   }
 
-  countFlows(mask: number, only?: number): Promise<Map<number, number>> {
+  countFlows(mask: number, only?: MarkFilter): Promise<Map<number, number>> {
     return this.#conntrack.count(mask, only);
   }
 

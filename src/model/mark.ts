@@ -40,5 +40,8 @@ export function decodeMark(mark: number, mask: number): FlowMark | null {
   return { id: value >> 2, slot: (value & 2) !== 0 ? 'b' : 'a', protocol: (value & 1) !== 0 ? 'udp' : 'tcp' };
 }
 
+/** Selects a DomU's flows of either protocol, by the mark of one. */
+export const withoutProtocol = (mask: number): number => (mask & ~(1 << lowestBit(mask))) >>> 0;
+
 /** iptables' own spelling of a mark: lower-case hexadecimal. */
 export const hex = (value: number): string => `0x${(value >>> 0).toString(16)}`;

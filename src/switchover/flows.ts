@@ -1,7 +1,7 @@
 import type { MarkFilter } from '../kernel/kernel.ts';
 import type { Network } from '../model/address.ts';
 import { contains } from '../model/address.ts';
-import { encodeMark } from '../model/mark.ts';
+import { encodeMark, withoutProtocol } from '../model/mark.ts';
 import type { Operation } from '../model/operation.ts';
 import type { Connections, Protocol, Service } from '../model/service.ts';
 import type { Slot } from '../model/state.ts';
@@ -55,29 +55,35 @@ export interface Old {
 const ONE_BY_ONE = 3;
 
 async function leave(context: Context, old: readonly Old[], connections: Connections): Promise<FlowCounts> {
-  const busy = await busyOf(context, old);
+  const open = await openFlows(context, old);
   let counts = NONE;
   for (const { entry, slot } of old) {
-    if (busy(entry, slot, 'udp')) {
-      counts = add(counts, { ...NONE, udpFlushed: await cut(context, entry, slot, 'udp') });
-    }
-    if (!busy(entry, slot, 'tcp')) continue;
-    const tcp =
-      connections === 'cut'
-        ? { ...NONE, cut: await cut(context, entry, slot, 'tcp') }
-        : { ...NONE, kept: await count(context, entry, slot) };
-    counts = add(counts, tcp);
+    const [tcp, udp] = [open(entry, slot, 'tcp'), open(entry, slot, 'udp')];
+    if (udp > 0) counts = add(counts, { ...NONE, udpFlushed: await cut(context, entry, slot, 'udp') });
+    if (connections !== 'cut') counts = add(counts, { ...NONE, kept: tcp });
+    else if (tcp > 0) counts = add(counts, { ...NONE, cut: await cut(context, entry, slot, 'tcp') });
   }
   return counts;
 }
 
-type Busy = (entry: Entry, slot: Slot, protocol: Protocol) => boolean;
+type Open = (entry: Entry, slot: Slot, protocol: Protocol) => number;
 
-/** Each question about one mark walks through all flows of the host: with many services they are counted first. */
-async function busyOf(context: Context, old: readonly Old[]): Promise<Busy> {
-  if (old.length <= ONE_BY_ONE) return () => true;
-  const counted = await context.kernel.countFlows(context.config.markMask);
-  return (entry, slot, protocol) => (counted.get(marksOf(context, entry, slot, protocol).value) ?? 0) > 0;
+/**
+ * How many flows that are not over these have. Each question walks through all flows of the host, so there is one about
+ * a DomU's both protocols; or, of many DomUs, one about all there are.
+ */
+async function openFlows(context: Context, old: readonly Old[]): Promise<Open> {
+  const { kernel, config } = context;
+  const questions = old.length > ONE_BY_ONE ? [undefined] : old.map((one) => ofEither(context, one));
+  const counted = new Map<number, number>();
+  for (const only of questions)
+    for (const [mark, count] of await kernel.countFlows(config.markMask, only)) counted.set(mark, count);
+  return (entry, slot, protocol) => counted.get(marksOf(context, entry, slot, protocol).value) ?? 0;
+}
+
+function ofEither(context: Context, { entry, slot }: Old): MarkFilter {
+  const { value, mask } = marksOf(context, entry, slot, 'tcp');
+  return { value, mask: withoutProtocol(mask) };
 }
 
 /** Those of them that are not live now: another flip, or a deadline, may have made one so meanwhile. */
@@ -96,10 +102,10 @@ async function sweepStragglers(
   try {
     await context.queue.run(async () => {
       const still = stillOld(context, old);
-      const busy = await busyOf(context, still);
+      const open = await openFlows(context, still);
       for (const { entry, slot } of still) {
-        if (busy(entry, slot, 'udp')) await cut(context, entry, slot, 'udp');
-        if (connections === 'cut' && busy(entry, slot, 'tcp')) await cut(context, entry, slot, 'tcp');
+        if (open(entry, slot, 'udp') > 0) await cut(context, entry, slot, 'udp');
+        if (connections === 'cut' && open(entry, slot, 'tcp') > 0) await cut(context, entry, slot, 'tcp');
       }
     });
   } catch (error) {
@@ -140,12 +146,6 @@ export async function cut(context: Context, entry: Entry, slot: Slot, protocol: 
 export function testersAt(entry: Entry, slot: Slot, at: number): Network[] {
   const { testers, testing, primary } = toState(entry, at);
   return testing === 'open' && slot !== primary ? testers.map(({ source }) => source) : [];
-}
-
-async function count(context: Context, entry: Entry, slot: Slot): Promise<number> {
-  if (!uses(entry.service, 'tcp')) return 0;
-  const { value, mask } = marksOf(context, entry, slot, 'tcp');
-  return (await context.kernel.countFlows(mask, value)).get(value) ?? 0;
 }
 
 /** Selects the flows of one DomU of the service, of one protocol. */

@@ -1,9 +1,9 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { Flow } from '../../src/kernel/kernel.ts';
-import { DEFAULT_MARK_MASK, encodeMark } from '../../src/model/mark.ts';
+import { DEFAULT_MARK_MASK } from '../../src/model/mark.ts';
 import type { Protocol } from '../../src/model/service.ts';
 import type { Slot } from '../../src/model/state.ts';
 import { ACTOR, Bench, network } from './support/engine-bench.ts';
+import { flowTo } from './support/flow-to.ts';
 
 const MINUTE = 60_000;
 let bench: Bench;
@@ -12,26 +12,9 @@ beforeEach(async () => {
 });
 afterEach(() => bench.close());
 
-/** A flow of mail to one of its DomUs, as the rules would have marked it. */
-function flow(slot: Slot, protocol: Protocol): Flow {
-  return {
-    family: 4,
-    protocol,
-    from: { family: 4, text: '100.64.0.9' },
-    to: { family: 4, text: '192.0.2.25' },
-    fromPort: 40_000 + (slot === 'a' ? 0 : 10) + (protocol === 'tcp' ? 0 : 1),
-    toPort: protocol === 'tcp' ? 25 : 514,
-    answeredBy: { family: 4, text: slot === 'a' ? '10.25.0.2' : '10.25.0.3' },
-    answeredPort: protocol === 'tcp' ? 25 : 514,
-    mark: encodeMark({ id: 1, slot, protocol }, DEFAULT_MARK_MASK),
-    id: 1 + (slot === 'a' ? 0 : 2) + (protocol === 'tcp' ? 0 : 1),
-    closing: false,
-  };
-}
-
 const counted = async (slot: Slot, protocol: Protocol): Promise<number> => {
-  const { mark } = flow(slot, protocol);
-  return (await bench.kernel.countFlows(DEFAULT_MARK_MASK, mark)).get(mark) ?? 0;
+  const { mark } = flowTo(slot, protocol);
+  return (await bench.kernel.countFlows(DEFAULT_MARK_MASK)).get(mark) ?? 0;
 };
 
 /** The director dies at the first flow that it would end; all before that is done and written down. */
@@ -45,7 +28,7 @@ const order = { services: ['mail'], to: 'secondary', connections: 'cut' } as con
 
 describe('old flows that a director did not live to end', () => {
   it('are ended by the next one, after a switch', async () => {
-    for (const protocol of ['tcp', 'udp'] as const) bench.kernel.addFlow(flow('a', protocol));
+    for (const protocol of ['tcp', 'udp'] as const) bench.kernel.addFlow(flowTo('a', protocol));
     await dieBeforeFlows(() => bench.engine.switchOver(order, ACTOR));
     expect(await counted('a', 'udp')).toBe(1);
     await bench.restart();
@@ -55,7 +38,7 @@ describe('old flows that a director did not live to end', () => {
 
   it('are ended by the next one, after a rollback', async () => {
     const { id } = await bench.engine.switchOver(order, ACTOR);
-    for (const protocol of ['tcp', 'udp'] as const) bench.kernel.addFlow(flow('b', protocol));
+    for (const protocol of ['tcp', 'udp'] as const) bench.kernel.addFlow(flowTo('b', protocol));
     await dieBeforeFlows(() => bench.engine.rollback(id, ACTOR));
     expect(await counted('b', 'udp')).toBe(1);
     await bench.restart();
@@ -67,7 +50,7 @@ describe('old flows that a director did not live to end', () => {
     await dieBeforeFlows(() => bench.engine.switchOver({ ...order, confirmWithin: MINUTE }, ACTOR));
     bench.clock.advance(2 * MINUTE);
     for (const slot of ['a', 'b'] as const) {
-      for (const protocol of ['tcp', 'udp'] as const) bench.kernel.addFlow(flow(slot, protocol));
+      for (const protocol of ['tcp', 'udp'] as const) bench.kernel.addFlow(flowTo(slot, protocol));
     }
     await bench.restart();
     expect([await counted('a', 'tcp'), await counted('a', 'udp')]).toEqual([1, 1]);
@@ -78,7 +61,7 @@ describe('old flows that a director did not live to end', () => {
 it('a start ends no flow but datagrams that go elsewhere than they would from now on', async () => {
   await bench.engine.switchOver(order, ACTOR);
   for (const slot of ['a', 'b'] as const)
-    for (const protocol of ['tcp', 'udp'] as const) bench.kernel.addFlow(flow(slot, protocol));
+    for (const protocol of ['tcp', 'udp'] as const) bench.kernel.addFlow(flowTo(slot, protocol));
   await bench.restart();
   expect([await counted('a', 'tcp'), await counted('b', 'tcp')]).toEqual([1, 1]);
   expect([await counted('a', 'udp'), await counted('b', 'udp')]).toEqual([0, 1]);
@@ -87,10 +70,10 @@ it('a start ends no flow but datagrams that go elsewhere than they would from no
 describe('datagrams of who begins or ceases to test', () => {
   const source = network('100.64.0.9/32');
   const lease = { expiresIn: MINUTE, note: null };
-  const sends = (slot: Slot): void => bench.kernel.addFlow(flow(slot, 'udp'));
+  const sends = (slot: Slot): void => bench.kernel.addFlow(flowTo(slot, 'udp'));
   const goOn = async (): Promise<number[]> => [await counted('a', 'udp'), await counted('b', 'udp')];
   const another = {
-    ...flow('a', 'udp'),
+    ...flowTo('a', 'udp'),
     from: { family: 4, text: '100.64.0.10' },
     fromPort: 1,
     id: 9,
@@ -133,9 +116,9 @@ describe('datagrams of who begins or ceases to test', () => {
 
 it("what a tester has open stays, where a rollback cuts the others': he is still directed there", async () => {
   const { id } = await bench.engine.switchOver(order, ACTOR);
-  bench.kernel.addFlow(flow('b', 'tcp'));
+  bench.kernel.addFlow(flowTo('b', 'tcp'));
   const tester = { family: 4, text: '198.51.100.7' } as const;
-  bench.kernel.addFlow({ ...flow('b', 'tcp'), from: tester, id: 9 });
+  bench.kernel.addFlow({ ...flowTo('b', 'tcp'), from: tester, id: 9 });
   expect((await bench.engine.rollback(id, ACTOR)).cut).toBe(1);
   expect(await counted('b', 'tcp')).toBe(1);
 });

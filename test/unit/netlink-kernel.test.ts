@@ -4,6 +4,8 @@ import { KernelError } from '../../src/lib/errors.ts';
 import type { SetElement, SetSpec } from '../../src/model/kernel-state.ts';
 import type { Flow } from '../../src/kernel/kernel.ts';
 import { ConntrackClient } from '../../src/kernel/netlink/conntrack/client.ts';
+import { ConntrackThread } from '../../src/kernel/netlink/conntrack/thread.ts';
+import type { FlowTable } from '../../src/kernel/netlink/conntrack/thread.ts';
 import { NETLINK_NETFILTER, NetlinkConnection, dumpWhole } from '../../src/kernel/netlink/connection.ts';
 import type { NetlinkMessage } from '../../src/kernel/netlink/connection.ts';
 import { rulesetGeneration } from '../../src/kernel/netlink/generation.ts';
@@ -19,7 +21,7 @@ import { requirePrivateNamespace, tool } from './links-private-namespace.ts';
 
 const connection = NetlinkConnection.open(NETLINK_NETFILTER, { nameErrno: nameIpsetErrno });
 const sets = new IpsetClient(connection);
-const flows = new ConntrackClient(connection);
+const thread = new ConntrackThread(new URL('../../dist/conntrack.js', import.meta.url));
 
 /** NFNL_MSG_BATCH_BEGIN without its nfgenmsg: nfnetlink drops it without a word (nfnetlink.c, nfnetlink_rcv_skb_batch). */
 const UNANSWERED = 0x10;
@@ -33,7 +35,10 @@ afterEach(() => {
   tool('ipset', 'destroy');
   tool('bash', '-c', 'conntrack -F 2>&1');
 });
-afterAll(() => connection.close());
+afterAll(async () => {
+  connection.close();
+  await thread.close();
+});
 
 /** Without what the tool says on standard error. */
 const quietly = (command: string, ...argv: string[]): string =>
@@ -469,7 +474,10 @@ describe('sets', () => {
   });
 });
 
-describe('flows', () => {
+describe.each<[string, FlowTable]>([
+  ['flows', new ConntrackClient(connection)],
+  ['flows, asked for in a thread of their own,', thread],
+])('%s', (_, flows) => {
   const MASK = 0xffff0000;
   const insert = (family: 4 | 6, port: number, mark: number): string => {
     const addresses =
@@ -535,6 +543,12 @@ describe('flows', () => {
       ]),
     );
     expect(await flows.count(7)).toEqual(new Map([[7, 4]]));
+    expect(await flows.count(0xffff_ffff, { value: 0x10000, mask: MASK })).toEqual(
+      new Map([
+        [0x10000, 2],
+        [0x10007, 2],
+      ]),
+    );
   });
 
   test('are selected by mark, and tell who answers them', async () => {
@@ -623,6 +637,21 @@ describe('flows', () => {
     expect(sizes.reduce((a, b) => a + b)).toBe(3000);
     expect(await flows.count(MASK)).toEqual(new Map([[0x30000, 3000]]));
   });
+});
+
+test('when the thread that asks for flows ends, whoever waits is told, and the next one gets another', async () => {
+  const own = new ConntrackThread(new URL('../../dist/conntrack.js', import.meta.url));
+  expect(await own.count(0xffff)).toEqual(new Map());
+  const waiting = [refused(own.count(0xffff)), refused(own.deleteByMark({ value: 1, mask: 1 }))];
+  await own.close();
+  expect((await Promise.all(waiting)).map(({ code }) => code)).toEqual(['ECANCELED', 'ECANCELED']);
+  expect(await own.count(0xffff)).toEqual(new Map());
+  await own.close();
+
+  const broken = new ConntrackThread(new URL('../../dist/no-such-program.js', import.meta.url));
+  expect((await refused(broken.count(1))).code).toBe('EIO');
+  expect((await refused(broken.count(1))).message).toMatch(/has ended: .*no-such-program/);
+  await broken.close();
 });
 
 describe("the ruleset's generation", () => {

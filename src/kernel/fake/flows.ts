@@ -14,9 +14,9 @@ export class FakeFlows {
     this.#flows = [...this.#flows, flow];
   }
 
-  count(mask: number): Map<number, number> {
+  count(mask: number, only: MarkFilter = { value: 0, mask: 0 }): Map<number, number> {
     const counts = new Map<number, number>();
-    for (const { mark, closing } of this.#flows) {
+    for (const { mark, closing } of this.select(only)) {
       const value = (mark & mask) >>> 0;
       if (value !== 0 && !closing) counts.set(value, (counts.get(value) ?? 0) + 1);
     }

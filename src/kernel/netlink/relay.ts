@@ -13,14 +13,15 @@ export interface Datagrams {
 export type Asked =
   | { readonly do: 'open'; readonly id: number; readonly protocol: number }
   | ({ readonly do: 'send'; readonly id: number } & Datagrams)
-  | { readonly do: 'close'; readonly id: number };
+  | { readonly do: 'close'; readonly id: number }
+  | { readonly do: 'end' };
 
 /** What it answers: datagrams, or that a socket is of no use. */
 export type Answered =
   | ({ readonly id: number } & Datagrams)
   | { readonly id: number; readonly failed: { readonly message: string; readonly code: string } };
 
-/** Serves what comes through the port, for as long as the thread lives. */
+/** Serves what comes through the port, until it is told to end. */
 export function relaySockets(port: MessagePort): void {
   const sockets = new Map<number, NetlinkSocket>();
   const answer = (answered: Answered, transfer: ArrayBuffer[] = []): void =>
@@ -42,7 +43,10 @@ export function relaySockets(port: MessagePort): void {
     }
   };
   port.on('message', (asked: Asked) => {
-    if (asked.do === 'open') open(asked.id, asked.protocol);
+    if (asked.do === 'end') {
+      for (const socket of sockets.values()) socket.close();
+      port.close();
+    } else if (asked.do === 'open') open(asked.id, asked.protocol);
     else if (asked.do === 'send') {
       for (const datagram of apart(asked)) sockets.get(asked.id)?.send(datagram);
     } else {

@@ -29,12 +29,12 @@ export class ConntrackClient {
 
   /**
    * The number of flows that are not over for each `(mark & mask)` that is not 0, both families. Walks through all
-   * that there are; with `only`, those with another mark are left out in the kernel.
+   * that there are; with `only`, the others are left out in the kernel.
    */
-  async count(mask: number, only?: number): Promise<Map<number, number>> {
+  async count(mask: number, only?: MarkFilter): Promise<Map<number, number>> {
     let counts = new Map<number, number>();
     await this.#walk(
-      only === undefined ? EVERYTHING : encodeMarkFilter({ value: only, mask }),
+      only === undefined ? EVERYTHING : encodeMarkFilter(only),
       () => (counts = new Map<number, number>()),
       (messages) => tally(counts, messages, mask),
       'the flows could not be counted',
