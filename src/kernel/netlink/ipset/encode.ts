@@ -1,3 +1,5 @@
+import { atOnce } from '../../../lib/turn.ts';
+import type { Steps } from '../../../lib/turn.ts';
 import { KernelError } from '../../../lib/errors.ts';
 import { SET_NAME_MAX } from '../../../model/kernel-state.ts';
 import type { SetElement, SetSpec } from '../../../model/kernel-state.ts';
@@ -119,11 +121,18 @@ export interface Batch {
  * Payloads that add these elements, or remove them (`now` null: no timeouts are sent). An element's line number is its
  * index in `elements` plus 1; the kernel says it in its refusal. `now`: milliseconds since the epoch.
  */
-export function encodeElements(
+export const encodeElements = (
   spec: SetSpec,
   elements: readonly Pick<SetElement, 'key' | 'expiresAt'>[],
   now: number | null,
-): Batch[] {
+): Batch[] => atOnce(encodeInSteps(spec, elements, now));
+
+/** The same; a step is a payload. */
+export function* encodeInSteps(
+  spec: SetSpec,
+  elements: readonly Pick<SetElement, 'key' | 'expiresAt'>[],
+  now: number | null,
+): Steps<Batch[]> {
   const batches: Batch[] = [];
   for (let first = 0; first < elements.length;) {
     let next = first;
@@ -138,6 +147,7 @@ export function encodeElements(
     });
     batches.push({ payload, first, size: next - first });
     first = next;
+    yield;
   }
   return batches;
 }
