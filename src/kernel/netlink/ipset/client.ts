@@ -1,5 +1,4 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { stepByStep } from '../../../lib/turn.ts';
 import { KernelError, isBusy, isExists, isNotFound } from '../../../lib/errors.ts';
 import type { SetElement, SetSpec } from '../../../model/kernel-state.ts';
 import type { Traffic } from '../../kernel.ts';
@@ -148,8 +147,7 @@ export class IpsetClient {
 
   /** Elements that are there already get the new timeout. `now` and `expiresAt`: milliseconds since the epoch. */
   async add(spec: SetSpec, elements: readonly SetElement[], now: number): Promise<void> {
-    const batches = await stepByStep(encode.encodeInSteps(spec, elements, now));
-    await this.#each('add', spec, elements, batches);
+    await this.#each('add', spec, elements, encode.encodeElements(spec, elements, now));
   }
 
   /** Elements that are not there are fine. */

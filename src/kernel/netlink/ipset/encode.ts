@@ -1,5 +1,3 @@
-import { atOnce } from '../../../lib/turn.ts';
-import type { Steps } from '../../../lib/turn.ts';
 import { KernelError } from '../../../lib/errors.ts';
 import { SET_NAME_MAX } from '../../../model/kernel-state.ts';
 import type { SetElement, SetSpec } from '../../../model/kernel-state.ts';
@@ -121,18 +119,11 @@ export interface Batch {
  * Payloads that add these elements, or remove them (`now` null: no timeouts are sent). An element's line number is its
  * index in `elements` plus 1; the kernel says it in its refusal. `now`: milliseconds since the epoch.
  */
-export const encodeElements = (
+export function encodeElements(
   spec: SetSpec,
   elements: readonly Pick<SetElement, 'key' | 'expiresAt'>[],
   now: number | null,
-): Batch[] => atOnce(encodeInSteps(spec, elements, now));
-
-/** The same; a step is a payload. */
-export function* encodeInSteps(
-  spec: SetSpec,
-  elements: readonly Pick<SetElement, 'key' | 'expiresAt'>[],
-  now: number | null,
-): Steps<Batch[]> {
+): Batch[] {
   const batches: Batch[] = [];
   for (let first = 0; first < elements.length;) {
     let next = first;
@@ -147,7 +138,6 @@ export function* encodeInSteps(
     });
     batches.push({ payload, first, size: next - first });
     first = next;
-    yield;
   }
   return batches;
 }
