@@ -39,6 +39,9 @@ import { Systemd } from './systemd.ts';
 import { Guests } from './xen/guests.ts';
 import { openHypervisor } from './xen/open.ts';
 
+/** What a thread that reads a configuration runs; beside this module, in a bundle too. */
+const READING = new URL('reading.js', import.meta.url);
+
 export interface ServeOptions {
   readonly configFile: string;
   /** The directory of the frames. */
@@ -89,7 +92,9 @@ export async function serve(options: ServeOptions): Promise<number> {
 }
 
 async function mustRead(file: string): Promise<{ config: Config; keep: () => Promise<void> }> {
-  const { read, keep } = await readConfigAgain(file);
+  const { read, keep } = await readConfigAgain(file, (text) =>
+    readInThread(READING, file, { services: [] }, text),
+  );
   if ('config' in read) return { config: read.config, keep };
   throw new Refusal('unprocessable', `${file} is wrong; the kernel was not touched`, { faults: read.faults });
 }
@@ -140,7 +145,7 @@ async function start(
     guests,
     clock,
     reconciler: new Reconciler({ kernel, frames, spelling, onSysctl }),
-    readConfig: (current) => readInThread(new URL('reading.js', import.meta.url), current.file, current),
+    readConfig: (current) => readInThread(READING, current.file, current),
   });
   const checkup = checkupOf(engine, examiner, log);
   const doctor = (): Checkup['findings'] => checkup.findings;

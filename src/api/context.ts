@@ -38,7 +38,7 @@ export type Access =
 /** What every route may use. */
 export interface Api {
   readonly director: Director;
-  readonly metrics: () => Promise<{ contentType: string; body: Buffer }>;
+  readonly metrics: () => Promise<{ contentType: string; parts: readonly Buffer[] }>;
   /** What the host does over so many milliseconds from now. */
   readonly load: (ms: number) => Promise<HostLoad>;
   /** Null until the director is ready. */

@@ -39,7 +39,7 @@ export interface ServerOptions {
   readonly qa?: () => SelfEnrolmentRules | null;
   /** Asked at each call: a reload may change them. */
   readonly tokens: () => readonly TokenHash[];
-  readonly metrics: () => Promise<{ contentType: string; body: Buffer }>;
+  readonly metrics: Api['metrics'];
   /** What the host does over so many milliseconds from now. */
   readonly load: (ms: number) => Promise<HostLoad>;
   readonly meter: () => Meter | null;

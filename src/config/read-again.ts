@@ -20,10 +20,11 @@ interface Kept {
 /**
  * readConfig; but what this same program has read before from the same text of the same file is not read anew, which
  * with a thousand services takes most of a second. `keep` is for later, when nobody waits: the next start finds it
- * then. What is kept there is trusted as the store beside it is; a file that is none, or another program's, is ignored.
+ * then. `parse`: parses a text that was not read before, elsewhere than in this thread. What is kept there is trusted as the store beside it is; a file that is none, or another program's, is ignored.
  */
 export async function readConfigAgain(
   file: string,
+  parse: (text: Uint8Array) => ReadConfig | Promise<ReadConfig> = (text) => parseBytes(text, file),
 ): Promise<{ read: ReadConfig; keep: () => Promise<void> }> {
   const nothing = (): Promise<void> => Promise.resolve();
   let text: Buffer;
@@ -35,7 +36,7 @@ export async function readConfigAgain(
   const print = printOf(file, text);
   const kept = await find(stateIn(text.toString('latin1')), print);
   if (kept !== null) return { read: { config: kept }, keep: nothing };
-  const read = parseBytes(text, file);
+  const read = await parse(text);
   return { read, keep: 'config' in read ? () => write(read.config, print) : nothing };
 }
 

@@ -7,29 +7,32 @@ import type { Config } from './config.ts';
 import { definitionPrint } from './definition-print.ts';
 import { deepFreeze } from './freeze.ts';
 import type { ReadConfig } from './parse-config.ts';
-import { readConfig } from './read-config.ts';
+import { parseBytes, readConfig } from './read-config.ts';
 import type { ToRead, WasRead } from './reread.ts';
 
 /** Bytes. A smaller file is read sooner than a thread has begun. */
 const SMALL = 16 * 1024;
 
 /**
- * readConfig in a thread of its own, so that nobody waits for it here: a thousand services take most of a second.
- * Services that are the same as in `current` are the same objects. `module`: one that calls `reread` with its workerData.
+ * readConfig in a thread of its own, so that nobody waits for it here, and what it needed is given back: a thousand
+ * services take most of a second and a hundred megabytes. Services that are the same as in `current` are the same
+ * objects. `module`: one that calls `reread` with its workerData. `text`: what stands in the file, where it is known.
  */
-export async function readInThread(module: URL, file: string, current: Config): Promise<ReadConfig> {
-  const size = await stat(file).then(
-    (found) => found.size,
-    () => 0,
-  );
-  if (size < SMALL) return readConfig(file);
+export async function readInThread(
+  module: URL,
+  file: string,
+  current: Pick<Config, 'services'>,
+  text: Uint8Array | null = null,
+): Promise<ReadConfig> {
+  const size = text === null ? await sizeOf(file) : text.length;
+  if (size < SMALL) return text === null ? readConfig(file) : parseBytes(text, file);
   const prints = await inTurns(
     current.services,
     (service) => [service.name, definitionPrint(service)] as const,
   );
   const known = new Map(current.services.map((service) => [service.name, service]));
   return new Promise((resolve, reject) => {
-    const asked: ToRead = { file, known: new Map(prints) };
+    const asked: ToRead = { file, text, known: new Map(prints) };
     const worker = new Worker(module, { name: 'reading', workerData: asked });
     worker.on('message', (told: WasRead) => {
       if ('services' in told)
@@ -43,6 +46,12 @@ export async function readInThread(module: URL, file: string, current: Config): 
     worker.once('exit', () => reject(new Error('the thread that reads the configuration has ended early')));
   });
 }
+
+const sizeOf = (file: string): Promise<number> =>
+  stat(file).then(
+    (found) => found.size,
+    () => 0,
+  );
 
 function assembled(
   { host, names }: Extract<WasRead, { readonly host: unknown }>,

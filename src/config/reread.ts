@@ -2,11 +2,13 @@ import type { Fault } from '../lib/errors.ts';
 import type { Service } from '../model/service.ts';
 import type { Config } from './config.ts';
 import { definitionPrint } from './definition-print.ts';
-import { readConfig } from './read-config.ts';
+import { parseBytes, readConfig } from './read-config.ts';
 
 /** What a thread that reads a configuration is asked. */
 export interface ToRead {
   readonly file: string;
+  /** What stands in it; null: that is to be read. */
+  readonly text: Uint8Array | null;
   /** By name, the prints of the services that whoever asks has already. */
   readonly known: ReadonlyMap<string, string>;
 }
@@ -21,8 +23,8 @@ export type WasRead =
 const SOME = 50;
 
 /** readConfig, for somebody who has most of it: only what is another one is told. */
-export async function reread({ file, known }: ToRead, tell: (told: WasRead) => void): Promise<void> {
-  const read = await readConfig(file);
+export async function reread({ file, text, known }: ToRead, tell: (told: WasRead) => void): Promise<void> {
+  const read = text === null ? await readConfig(file) : parseBytes(text, file);
   if ('faults' in read) {
     tell({ faults: read.faults });
     return;

@@ -6,8 +6,12 @@ import { sendFrames } from './links/send-frames.ts';
 import type { Sending } from './links/send-frames.ts';
 import { readSysctl } from './sysctl.ts';
 
-/** Addresses that are added one after another are told together, for each telling is a process. Milliseconds. */
+/**
+ * Addresses that are added one after another are told together, for each telling is a process: twice as long each time
+ * while there are always more, as there are at a first start. Milliseconds.
+ */
 const GATHER_FOR = 20;
+const GATHER_LONGEST = 640;
 const ETHERNET = /^(?!00:00:00:00:00:00$)[\da-f]{2}(:[\da-f]{2}){5}$/;
 
 /** Tells the neighbours of a link where addresses are now. */
@@ -18,6 +22,8 @@ export class Neighbours {
   readonly #telling = new Set<Promise<void>>();
   readonly #sending = new Set<Sending>();
   #timer: NodeJS.Timeout | null = null;
+  #gatherFor = GATHER_FOR;
+  #flushedAt = -Infinity;
 
   constructor(links: LinkClient, onError: (error: unknown) => void) {
     this.#links = links;
@@ -52,13 +58,22 @@ export class Neighbours {
 
   /** Announces within a moment, without making the caller wait; what fails goes to `onError`. */
   soon(name: string, address: Address): void {
-    this.#gathered.set(name, [...(this.#gathered.get(name) ?? []), address]);
-    this.#timer ??= setTimeout(() => void this.#flush(), GATHER_FOR);
+    const gathered = this.#gathered.get(name);
+    if (gathered === undefined) this.#gathered.set(name, [address]);
+    else gathered.push(address);
+    this.#timer ??= setTimeout(() => void this.#flush(), this.#nextGathering());
+  }
+
+  #nextGathering(): number {
+    const again = performance.now() - this.#flushedAt < 2 * this.#gatherFor;
+    this.#gatherFor = again ? Math.min(2 * this.#gatherFor, GATHER_LONGEST) : GATHER_FOR;
+    return this.#gatherFor;
   }
 
   async #flush(): Promise<void> {
     if (this.#timer !== null) clearTimeout(this.#timer);
     this.#timer = null;
+    this.#flushedAt = performance.now();
     const gathered = [...this.#gathered];
     this.#gathered.clear();
     await Promise.all(

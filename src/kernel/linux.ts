@@ -182,14 +182,14 @@ export class LinuxKernel implements Kernel {
   }
 
   async counters(set: string): Promise<Map<string, Traffic>> {
-    const listed = await this.#lists.get(set, this.#clock.now());
-    if (listed === null) {
+    const counters = await this.#lists.counters(set);
+    if (counters === null) {
       throw new KernelError(`the counters of set ${set} could not be read: there is no such set`, {
         code: 'ENOENT',
         hint: 'the next reconcile makes it',
       });
     }
-    return new Map(listed.elements.map(({ key, packets, bytes }) => [key, { packets, bytes }]));
+    return counters;
   }
 
   missing(): Promise<string[]> {

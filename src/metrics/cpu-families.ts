@@ -1,32 +1,31 @@
 import { METER_MODES } from '../meter/report.ts';
 import type { CpuFlow, CpuReport } from '../meter/report.ts';
-import { NAME, labelText, labelsOnce } from './text-format.ts';
+import { KeptLabels, NAME, familyOf, familyWith, labelText } from './text-format.ts';
 import type { Family, Sample } from './text-format.ts';
 
-/** What routing costs, as the meter tells it; how each figure was made is told by `meter_mode`. */
-export function* cpuFamilies(report: CpuReport): Generator<Family> {
-  for (const { name, type = 'gauge', help, samples } of REPORT) {
-    yield { name: NAME + name, type, help, samples: samples(report) };
-  }
-  const labels = labelsOnce(({ service, role, domu, direction }: CpuFlow) => ({
-    service,
-    role,
-    domu,
-    direction,
-  }));
-  for (const { name, type = 'gauge', help, value } of FLOW) {
-    yield { name: NAME + name, type, help, samples: flowSamples(report.flows, labels, value) };
-  }
+/** What one DomU's vifs carried in one direction, with its labels. */
+export interface LabelledFlow {
+  readonly flow: CpuFlow;
+  readonly labels: string;
 }
 
-function* flowSamples(
-  flows: readonly CpuFlow[],
-  labels: (flow: CpuFlow) => string,
-  value: (flow: CpuFlow) => number | null,
-): Generator<Sample> {
-  for (const flow of flows) {
-    const found = value(flow);
-    if (found !== null) yield { labels: labels(flow), value: found };
+/** The same at each scrape. */
+export const flowLabels = (): KeptLabels<CpuFlow> =>
+  new KeptLabels(
+    ({ service, role, domu, direction }) => `${service} ${role} ${domu} ${direction}`,
+    ({ service, role, domu, direction }) => ({ service, role, domu, direction }),
+  );
+
+/** What routing costs, as the meter tells it; how each figure was made is told by `meter_mode`. */
+export function* cpuFamilies(report: CpuReport, flows: readonly LabelledFlow[]): Generator<Family> {
+  for (const { name, type = 'gauge', help, samples } of REPORT) {
+    yield familyWith({ name: NAME + name, type, help }, samples(report));
+  }
+  for (const { name, type = 'gauge', help, value } of FLOW) {
+    yield familyOf({ name: NAME + name, type, help }, flows, ({ flow, labels }, put) => {
+      const found = value(flow);
+      if (found !== null) put(labels, found);
+    });
   }
 }
 

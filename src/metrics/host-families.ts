@@ -1,6 +1,6 @@
 import { GRADES } from '../doctor/finding.ts';
 import type { MetricsSnapshot } from './snapshot.ts';
-import { labelText, NAME } from './text-format.ts';
+import { familyWith, labelText, NAME } from './text-format.ts';
 import type { Family } from './text-format.ts';
 
 /** What is known of the daemon and its host at one moment. */
@@ -43,15 +43,18 @@ function doctorFamily(findings: MetricsSnapshot['doctor']): Family {
       const labels = labelText({ check, grade: each });
       counts.set(labels, (counts.get(labels) ?? 0) + +(each === grade));
     }
-  return {
+  const head = {
     name: `${NAME}doctor_findings`,
     type: 'gauge',
     help: 'What "director doctor" finds of this host, by check and grade (ok, warning, unknown: could not be looked at, fault); looked at 10 seconds after the director has started, and every 10 minutes. Its other checks (node, parts, meter) are only for the command.',
-    samples: [...counts].map(([labels, value]) => ({ labels, value })),
-  };
+  } as const;
+  return familyWith(
+    head,
+    [...counts].map(([labels, value]) => ({ labels, value })),
+  );
 }
 
 function gauge(name: string, help: string, value: number | undefined): Family {
   const samples = value === undefined ? [] : [{ labels: '', value }];
-  return { name: NAME + name, type: 'gauge', help, samples };
+  return familyWith({ name: NAME + name, type: 'gauge', help }, samples);
 }

@@ -1,13 +1,13 @@
 import { Registry, collectDefaultMetrics } from 'prom-client';
 import { SerialQueue } from '../lib/queue.ts';
-import { Turn } from '../lib/turn.ts';
+import { Turn, inTurns } from '../lib/turn.ts';
 import type { Operation } from '../model/operation.ts';
 import type { JournalKind } from '../model/records.ts';
-import { cpuFamilies } from './cpu-families.ts';
+import { cpuFamilies, flowLabels } from './cpu-families.ts';
 import { hostFamilies } from './host-families.ts';
 import { newRecorders } from './recorders.ts';
 import type { HoldCause, Recorders, RollbackCause, SwitchOutcome } from './recorders.ts';
-import { serviceFamilies } from './service-families.ts';
+import { ServiceLabels, serviceFamilies } from './service-families.ts';
 import type { MetricsSnapshot } from './snapshot.ts';
 import { renderFamily } from './text-format.ts';
 import type { Family } from './text-format.ts';
@@ -25,6 +25,12 @@ const WAKING = ['min', 'max', 'mean', 'stddev', 'p50', 'p90', 'p99'].map(
 /** The timer's period, in milliseconds: the longest that there is (2^31 - 1). */
 const NEVER = 2 ** 31 - 1;
 
+/** `parts`: one after another they are the text. */
+export interface Rendered {
+  readonly contentType: string;
+  readonly parts: readonly Buffer[];
+}
+
 /**
  * All metrics. What happens is counted by prom-client, together with the process's own metrics; what is known of each
  * service is rendered from one snapshot (prom-client takes 120 ms for 50,000 series).
@@ -34,6 +40,10 @@ export class Metrics {
   readonly #registry = new Registry();
   readonly #recorders: Recorders;
   readonly #snapshot: () => Promise<MetricsSnapshot>;
+  readonly #services = new ServiceLabels();
+  readonly #flows = flowLabels();
+  /** The scrape that waits for its turn. */
+  #next: Promise<Rendered> | null = null;
 
   constructor(options: { version: string; snapshot: () => Promise<MetricsSnapshot> }) {
     this.#snapshot = options.snapshot;
@@ -81,33 +91,45 @@ export class Metrics {
   }
 
   /**
-   * In the Prometheus text format. Without the snapshot's series where it cannot be had: that is counted. One scrape
-   * after another: several at once would each have their part of every turn.
+   * In the Prometheus text format, in parts. Without the snapshot's series where it cannot be had: that is counted. One
+   * scrape after another: several at once would each have their part of every turn. Those who wait for their turn at
+   * the same time are given the same answer.
    */
-  render(): Promise<{ contentType: string; body: Buffer }> {
-    return this.#queue.run(() => this.#render());
+  render(): Promise<Rendered> {
+    this.#next ??= this.#queue.run(() => {
+      this.#next = null;
+      return this.#render();
+    });
+    return this.#next;
   }
 
-  async #render(): Promise<{ contentType: string; body: Buffer }> {
+  async #render(): Promise<Rendered> {
     const rendered = await this.#renderSnapshot();
     const own = Buffer.from(await this.#registry.metrics());
-    return { contentType: this.#registry.contentType, body: Buffer.concat([own, ...rendered]) };
+    return { contentType: this.#registry.contentType, parts: [own, ...rendered] };
   }
 
   async #renderSnapshot(): Promise<Buffer[]> {
     try {
-      return await renderInTurns(familiesOf(await this.#snapshot()));
+      return await renderInTurns(await this.#families(await this.#snapshot()));
     } catch {
       this.#recorders.snapshotErrors.inc();
       return [];
     }
   }
-}
 
-function* familiesOf(snapshot: MetricsSnapshot): Generator<Family> {
-  yield* hostFamilies(snapshot);
-  yield* serviceFamilies(snapshot);
-  if (snapshot.cpu !== null) yield* cpuFamilies(snapshot.cpu);
+  async #families(snapshot: MetricsSnapshot): Promise<Iterable<Family>> {
+    const services = await inTurns(snapshot.services, (service) => this.#services.of(service));
+    const { cpu } = snapshot;
+    const flows = await inTurns(cpu?.flows ?? [], (flow) => ({ flow, labels: this.#flows.of(flow) }));
+    this.#services.sweep();
+    this.#flows.sweep();
+    return (function* () {
+      yield* hostFamilies(snapshot);
+      yield* serviceFamilies(services);
+      if (cpu !== null) yield* cpuFamilies(cpu, flows);
+    })();
+  }
 }
 
 /** A switch must not wait for a scrape of thousands of services. */
@@ -116,7 +138,7 @@ async function renderInTurns(families: Iterable<Family>): Promise<Buffer[]> {
   const text: Buffer[] = [];
   for (const family of families) {
     for (const piece of renderFamily(family)) {
-      text.push(Buffer.from(piece));
+      if (piece !== '') text.push(Buffer.from(piece));
       if (turn.isOver) await turn.pass();
     }
   }

@@ -1,38 +1,75 @@
 import { DOMAIN_STATES } from '../model/records.ts';
 import { otherRole } from '../model/state.ts';
-import type { DomuMetrics, MetricsSnapshot, ServiceMetrics } from './snapshot.ts';
-import { NAME, labelText, labelsOnce } from './text-format.ts';
-import type { Family, Sample } from './text-format.ts';
+import type { DomuMetrics, ServiceMetrics } from './snapshot.ts';
+import { KeptLabels, NAME, familyOf, labelText } from './text-format.ts';
+import type { Family, Put } from './text-format.ts';
 
-/** What is known of the services at one moment; each sample is made when it is asked for. */
-export function* serviceFamilies({ services }: MetricsSnapshot): Generator<Family> {
-  for (const { name, type = 'gauge', help, sample } of SERVICE) {
-    yield { name: NAME + name, type, help, samples: each(services, sample) };
+/** A service with its labels, and those of its DomUs. */
+export interface LabelledService {
+  readonly service: ServiceMetrics;
+  readonly labels: string;
+  readonly domus: readonly LabelledDomu[];
+}
+
+interface LabelledDomu {
+  readonly row: DomuMetrics;
+  readonly labels: string;
+}
+
+/** Labels of services and DomUs, which are the same at each scrape. */
+export class ServiceLabels {
+  readonly #services = new KeptLabels<string>(
+    (service) => service,
+    (service) => ({ service }),
+  );
+  readonly #domus = new KeptLabels<{ readonly service: string; readonly row: DomuMetrics }>(
+    ({ service, row: { role, domu } }) => `${service} ${role} ${domu}`,
+    ({ service, row: { role, domu } }) => ({ service, role, domu }),
+  );
+
+  of(service: ServiceMetrics): LabelledService {
+    const { name, domus } = service;
+    return {
+      service,
+      labels: this.#services.of(name),
+      domus: domus.map((row) => ({ row, labels: this.#domus.of({ service: name, row }) })),
+    };
   }
-  const rows = new Map(services.flatMap(({ name, domus }) => domus.map((row) => [row, name])));
-  const labels = labelsOnce((row: DomuMetrics) => ({
-    service: rows.get(row) ?? '',
-    role: row.role,
-    domu: row.domu,
-  }));
-  for (const { name, type, help, sample } of DOMU) {
-    const samples = each(services, ({ domus }) => domus.flatMap((row) => sample(row, labels(row))));
-    yield { name: NAME + name, type, help, samples };
+
+  /** Forgets those of services that were not asked for since the last time. */
+  sweep(): void {
+    this.#services.sweep();
+    this.#domus.sweep();
   }
 }
 
-function* each(
-  services: readonly ServiceMetrics[],
-  sample: (service: ServiceMetrics) => Sample[],
-): Generator<Sample> {
-  for (const service of services) yield* sample(service);
+/** What is known of the services at one moment; each sample is made when it is asked for. */
+export function* serviceFamilies(services: readonly LabelledService[]): Generator<Family> {
+  for (const { name, type = 'gauge', help, sample } of SERVICE) {
+    yield familyOf({ name: NAME + name, type, help }, services, sample);
+  }
+  for (const { name, type, help, sample } of DOMU) {
+    yield familyOf({ name: NAME + name, type, help }, services, ({ domus }, put) => {
+      for (const domu of domus) sample(domu, put);
+    });
+  }
 }
 
 /** Absent where there is no value. */
-const one = (value: (service: ServiceMetrics) => number | null) => (service: ServiceMetrics) => {
-  const found = value(service);
-  return found === null ? [] : [{ labels: labelText({ service: service.name }), value: found }];
-};
+const one =
+  (value: (service: ServiceMetrics) => number | null) =>
+  ({ service, labels }: LabelledService, put: Put): void => {
+    const found = value(service);
+    if (found !== null) put(labels, found);
+  };
+
+/** The same for a DomU. */
+const counted =
+  (value: (row: DomuMetrics) => number | null) =>
+  ({ row, labels }: LabelledDomu, put: Put): void => {
+    const found = value(row);
+    if (found !== null) put(labels, found);
+  };
 
 const seconds = (at: number | null): number | null => (at === null ? null : at / 1000);
 
@@ -40,7 +77,7 @@ const SERVICE: readonly {
   readonly name: string;
   readonly type?: Family['type'];
   readonly help: string;
-  readonly sample: (service: ServiceMetrics) => Sample[];
+  readonly sample: (service: LabelledService, put: Put) => void;
 }[] = [
   {
     name: 'service_live',
@@ -104,19 +141,21 @@ const DOMU: readonly {
   readonly name: string;
   readonly type: Family['type'];
   readonly help: string;
-  readonly sample: (row: DomuMetrics, labels: string) => Sample[];
+  readonly sample: (domu: LabelledDomu, put: Put) => void;
 }[] = [
   {
     name: 'flows',
     type: 'gauge',
     help: "Conntrack entries whose mark says that they were directed to this DomU; role is the DomU's role now.",
-    sample: ({ flows }, labels) => [{ labels, value: flows }],
+    sample: ({ row, labels }, put) => put(labels, row.flows),
   },
   {
     name: 'domu_healthy',
     type: 'gauge',
     help: '1 when a probed TCP port of the service accepted, 0 when none did; absent while it is not known, or not probed.',
-    sample: ({ healthy }, labels) => (healthy === null ? [] : [{ labels, value: Number(healthy) }]),
+    sample: ({ row: { healthy }, labels }, put) => {
+      if (healthy !== null) put(labels, Number(healthy));
+    },
   },
   {
     name: 'domu_state',
@@ -128,74 +167,61 @@ const DOMU: readonly {
     name: 'domu_domain_id',
     type: 'gauge',
     help: "Xen's number of the DomU's domain, another one after each start; absent where it has no domain.",
-    sample: ({ domain }, labels) =>
-      domain === null || domain.domid === null || domain.state === 'unknown'
-        ? []
-        : [{ labels, value: domain.domid }],
+    sample: ({ row: { domain }, labels }, put) => {
+      if (domain !== null && domain.domid !== null && domain.state !== 'unknown') put(labels, domain.domid);
+    },
   },
   {
     name: 'packets_total',
     type: 'counter',
     help: 'Packets forwarded to (in) and from (out) the DomU, by the counters of an ipset.',
-    sample: (row, labels) => trafficSamples(row, labels, 'packets'),
+    sample: (domu, put) => trafficSamples(domu, put, 'packets'),
   },
   {
     name: 'bytes_total',
     type: 'counter',
     help: 'Bytes of IP packets forwarded to (in) and from (out) the DomU, by the counters of an ipset.',
-    sample: (row, labels) => trafficSamples(row, labels, 'bytes'),
+    sample: (domu, put) => trafficSamples(domu, put, 'bytes'),
   },
   {
     name: 'connections_total',
     type: 'counter',
     help: 'Connections that were directed to the DomU: first packets only, which alone pass the nat table, by the counters of an ipset in POSTROUTING. One that was cut counts again when it goes on.',
-    sample: ({ opened }, labels) => countSamples(opened, labels),
+    sample: counted(({ opened }) => opened),
   },
   {
     name: 'resets_total',
     type: 'counter',
     help: 'Forwarded TCP segments with RST that the DomU has sent (refused connections, and ones that were cut), by the counters of an ipset.',
-    sample: ({ resets }, labels) => countSamples(resets, labels),
+    sample: counted(({ resets }) => resets),
   },
   {
     name: 'dark_refused_packets_total',
     type: 'counter',
     help: "Packets to the DomU's own addresses that were refused because it is dark, by the counters of an ipset.",
-    sample: ({ refused }, labels) => countSamples(refused, labels),
+    sample: counted(({ refused }) => refused),
   },
 ];
 
-function liveSamples({ name, live }: ServiceMetrics): Sample[] {
-  return [live, otherRole(live)].map((role) => ({
-    labels: labelText({ service: name, role }),
-    value: Number(role === live),
-  }));
+function liveSamples({ service: { live }, labels }: LabelledService, put: Put): void {
+  put(`${labels},role="${live}"`, 1);
+  put(`${labels},role="${otherRole(live)}"`, 0);
 }
 
-function stateSamples({ domain }: DomuMetrics, labels: string): Sample[] {
-  if (domain === null || domain.state === 'unknown') return [];
-  return DOMAIN_STATES.map((state) => ({
-    labels: `${labels},state="${state}"`,
-    value: Number(state === domain.state),
-  }));
+function stateSamples({ row: { domain }, labels }: LabelledDomu, put: Put): void {
+  if (domain === null || domain.state === 'unknown') return;
+  for (const state of DOMAIN_STATES) put(`${labels},state="${state}"`, Number(state === domain.state));
 }
 
-function drainingSamples({ name, draining }: ServiceMetrics): Sample[] {
-  if (draining === null) return [];
-  return [{ labels: labelText({ service: name, domu: draining.domu }), value: draining.flows }];
+function drainingSamples({ service: { draining }, labels }: LabelledService, put: Put): void {
+  if (draining !== null) put(`${labels},${labelText({ domu: draining.domu })}`, draining.flows);
 }
 
-function markedSamples({ name, marked }: ServiceMetrics): Sample[] {
-  return [...marked].map(([kind, at]) => ({ labels: labelText({ service: name, kind }), value: at / 1000 }));
+function markedSamples({ service: { marked }, labels }: LabelledService, put: Put): void {
+  for (const [kind, at] of marked) put(`${labels},kind="${kind}"`, at / 1000);
 }
 
-function countSamples(value: number | null, labels: string): Sample[] {
-  return value === null ? [] : [{ labels, value }];
-}
-
-function trafficSamples(row: DomuMetrics, labels: string, unit: 'packets' | 'bytes'): Sample[] {
-  return (['in', 'out'] as const).flatMap((direction) => {
-    const traffic = row[direction];
-    return traffic === null ? [] : [{ labels: `${labels},direction="${direction}"`, value: traffic[unit] }];
-  });
+function trafficSamples({ row, labels }: LabelledDomu, put: Put, unit: 'packets' | 'bytes'): void {
+  if (row.in !== null) put(`${labels},direction="in"`, row.in[unit]);
+  if (row.out !== null) put(`${labels},direction="out"`, row.out[unit]);
 }

@@ -8,32 +8,62 @@ export interface Sample {
   readonly value: number;
 }
 
+/** Takes one sample. A call, and no object: there are tens of thousands of them. */
+export type Put = (labels: string, value: number) => void;
+
 export interface Family {
   readonly name: string;
   readonly type: 'gauge' | 'counter';
   readonly help: string;
-  /** Made while they are rendered. */
-  readonly samples: Iterable<Sample>;
+  /** Puts all samples; between two steps of it others may have their turn. */
+  readonly write: (put: Put) => Iterator<unknown>;
 }
 
-/** Samples in a piece of text: well under a millisecond's work. */
-const PIECE = 200;
+/** Characters in a piece of text, and rows between two steps: well under a millisecond's work. */
+const PIECE = 16 * 1024;
+const ROWS = 128;
+
+type Head = Omit<Family, 'write'>;
+
+/** A family with some samples of each row. */
+export function familyOf<Row>(
+  head: Head,
+  rows: readonly Row[],
+  sample: (row: Row, put: Put) => void,
+): Family {
+  return {
+    ...head,
+    *write(put) {
+      for (let at = 0; at < rows.length; at++) {
+        sample(rows[at] as Row, put);
+        if (at % ROWS === ROWS - 1) yield;
+      }
+    },
+  };
+}
+
+export const familyWith = (head: Head, samples: readonly Sample[]): Family =>
+  familyOf(head, samples, ({ labels, value }, put) => put(labels, value));
 
 /**
- * All samples of a family, together under its HELP and TYPE, in pieces between which others may have their turn; a
- * family without samples is left out.
+ * All samples of a family, together under its HELP and TYPE, in pieces (empty ones, too) between which others may have
+ * their turn; a family without samples is left out.
  */
-export function* renderFamily({ name, type, help, samples }: Family): Generator<string> {
-  let lines = [`# HELP ${name} ${escapeHelp(help)}`, `# TYPE ${name} ${type}`];
-  let any = false;
-  for (const { labels, value } of samples) {
-    any = true;
-    lines.push(labels === '' ? `${name} ${value}` : `${name}{${labels}} ${value}`);
-    if (lines.length < PIECE) continue;
-    yield `${lines.join('\n')}\n`;
-    lines = [];
+export function* renderFamily({ name, type, help, write }: Family): Generator<string> {
+  const piece = { text: `# HELP ${name} ${escapeHelp(help)}\n# TYPE ${name} ${type}\n`, any: false };
+  const [plain, labelled] = [`${name} `, `${name}{`];
+  const steps = write((labels, value) => {
+    piece.any = true;
+    piece.text += labels === '' ? `${plain}${value}\n` : `${labelled}${labels}} ${value}\n`;
+  });
+  while (steps.next().done !== true) {
+    if (!piece.any || piece.text.length < PIECE) yield '';
+    else {
+      yield piece.text;
+      piece.text = '';
+    }
   }
-  if (any && lines.length > 0) yield `${lines.join('\n')}\n`;
+  if (piece.any && piece.text !== '') yield piece.text;
 }
 
 /** `service="mail",role="primary"` */
@@ -43,16 +73,35 @@ export function labelText(labels: Readonly<Record<string, string>>): string {
     .join(',');
 }
 
-/** The same labels stand in many families: made for the first, remembered for the others. */
-export function labelsOnce<Row extends object>(make: (row: Row) => Readonly<Record<string, string>>) {
-  const made = new Map<Row, string>();
-  return (row: Row): string => {
-    const known = made.get(row);
+/**
+ * Labels that stand in many families, and are the same from scrape to scrape: made once for all objects that bear the
+ * same values. Forgets what has not been asked for between two calls of `sweep`.
+ */
+export class KeptLabels<Row> {
+  readonly #keyOf: (row: Row) => string;
+  readonly #labelsOf: (row: Row) => Readonly<Record<string, string>>;
+  #texts = new Map<string, string>();
+  #before = new Map<string, string>();
+
+  /** `keyOf`: the same for those rows alone that have the same labels. */
+  constructor(keyOf: (row: Row) => string, labelsOf: (row: Row) => Readonly<Record<string, string>>) {
+    this.#keyOf = keyOf;
+    this.#labelsOf = labelsOf;
+  }
+
+  of(row: Row): string {
+    const key = this.#keyOf(row);
+    const known = this.#texts.get(key);
     if (known !== undefined) return known;
-    const text = labelText(make(row));
-    made.set(row, text);
+    const text = this.#before.get(key) ?? labelText(this.#labelsOf(row));
+    this.#texts.set(key, text);
     return text;
-  };
+  }
+
+  sweep(): void {
+    this.#before = this.#texts;
+    this.#texts = new Map();
+  }
 }
 
 const escapeHelp = (text: string): string => text.replaceAll('\\', '\\\\').replaceAll('\n', '\\n');

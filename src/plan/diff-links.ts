@@ -1,16 +1,19 @@
 import { formatNetwork } from '../model/address.ts';
+import { filterInSteps, indexInSteps } from '../lib/turn.ts';
+import type { Steps } from '../lib/turn.ts';
 import type { BridgeState, KernelState, LinkAddress } from '../model/kernel-state.ts';
 import type { Operation } from '../model/operation.ts';
 import { SYSCTL } from './links.ts';
 
 /** Forwarding, bridges, addresses, and the guests' interfaces last: from then on packets arrive. */
-export function diffLinks(desired: KernelState, observed: KernelState): Operation[] {
-  const bridges = new Map(observed.bridges.map((bridge) => [bridge.name, bridge]));
-  const there = new Set(observed.addresses.map(nameOf));
+export function* diffLinks(desired: KernelState, observed: KernelState): Steps<Operation[]> {
+  const bridges = yield* indexInSteps(observed.bridges, ({ name }) => name);
+  const there = yield* indexInSteps(observed.addresses, nameOf);
+  const missing = yield* filterInSteps(desired.addresses, (address) => !there.has(nameOf(address)));
   return [
     ...diffSysctls(desired.sysctls, observed.sysctls),
     ...desired.bridges.flatMap((bridge) => diffBridge(bridge, bridges.get(bridge.name))),
-    ...desired.addresses.filter((address) => !there.has(nameOf(address))).map(addAddress),
+    ...missing.map(addAddress),
     ...desired.bridges.flatMap((bridge) => diffMembers(bridge, bridges.get(bridge.name))),
   ];
 }
@@ -60,18 +63,20 @@ function addAddress(address: LinkAddress): Operation {
 }
 
 /** Only what bears our sign is taken away. */
-export function undoLinks(desired: KernelState, observed: KernelState): Operation[] {
+export function* undoLinks(desired: KernelState, observed: KernelState): Steps<Operation[]> {
   const bridges = new Set(desired.bridges.map(({ name }) => name));
-  const wanted = new Set(desired.addresses.map(nameOf));
+  const wanted = yield* indexInSteps(desired.addresses, nameOf);
   const goingBridges = observed.bridges.filter(({ name, ours }) => ours && !bridges.has(name));
   const going = new Set(goingBridges.map(({ name }) => name));
-  const addresses = observed.addresses
-    .filter((address) => address.ours && !wanted.has(nameOf(address)) && !going.has(address.link))
-    .map((address): Operation => ({
-      kind: 'address-delete',
-      address,
-      why: `no service has ${formatNetwork(address.address)} on ${address.link} any more`,
-    }));
+  const unwanted = yield* filterInSteps(
+    observed.addresses,
+    (address) => address.ours && !wanted.has(nameOf(address)) && !going.has(address.link),
+  );
+  const addresses = unwanted.map((address): Operation => ({
+    kind: 'address-delete',
+    address,
+    why: `no service has ${formatNetwork(address.address)} on ${address.link} any more`,
+  }));
   return [
     ...addresses,
     ...goingBridges.map(({ name }): Operation => ({

@@ -1,3 +1,5 @@
+import { filterInSteps, indexInSteps } from '../lib/turn.ts';
+import type { Steps } from '../lib/turn.ts';
 import type { KernelState, SetElement, SetSpec, SetState } from '../model/kernel-state.ts';
 import type { Operation } from '../model/operation.ts';
 import { isOurSet } from './names.ts';
@@ -9,23 +11,25 @@ import { isOurSet } from './names.ts';
 const TOLERANCE_MS = 2500;
 
 /** Makes sets and fills them; whatever must not be matched any more goes in undoSets, after the rules. */
-export function diffSets(desired: KernelState, observed: KernelState): Operation[] {
-  const existing = new Map(observed.sets.map((set) => [set.name, set]));
-  return [
-    ...desired.sets.flatMap((set) => diffSet(set, existing.get(set.name))),
-    ...diffChoice(desired, observed),
-  ];
+export function* diffSets(desired: KernelState, observed: KernelState): Steps<Operation[]> {
+  const existing = yield* indexInSteps(observed.sets, ({ name }) => name);
+  const operations: Operation[] = [];
+  for (const set of desired.sets) {
+    operations.push(...(yield* diffSet(set, existing.get(set.name))));
+    yield;
+  }
+  return [...operations, ...diffChoice(desired, observed)];
 }
 
-function diffSet(set: SetState, existing: SetState | undefined): Operation[] {
+function* diffSet(set: SetState, existing: SetState | undefined): Steps<Operation[]> {
   const spec = specOf(set);
   if (existing === undefined) {
     const create: Operation = { kind: 'set-create', set: spec, why: `${set.name} does not exist` };
     const fill: Operation = { kind: 'set-add', set: spec, elements: set.elements, why: `${set.name} is new` };
     return set.elements.length === 0 ? [create] : [create, fill];
   }
-  const there = new Map(existing.elements.map((element) => [element.key, element]));
-  const missing = set.elements.filter((element) => !same(element, there.get(element.key)));
+  const there = yield* indexInSteps(existing.elements, ({ key }) => key);
+  const missing = yield* filterInSteps(set.elements, (element) => !same(element, there.get(element.key)));
   return missing.length === 0
     ? []
     : [{ kind: 'set-add', set: spec, elements: missing, why: `not in ${set.name}: ${some(missing)}` }];
@@ -53,9 +57,13 @@ function diffChoice(desired: KernelState, observed: KernelState): Operation[] {
 }
 
 /** Takes out what should not be matched, then removes sets that nothing refers to any more. */
-export function undoSets(desired: KernelState, observed: KernelState): Operation[] {
-  const wanted = new Map(desired.sets.map((set) => [set.name, set]));
-  const elements = observed.sets.flatMap((set) => surplus(set, wanted.get(set.name)));
+export function* undoSets(desired: KernelState, observed: KernelState): Steps<Operation[]> {
+  const wanted = yield* indexInSteps(desired.sets, ({ name }) => name);
+  const elements: Operation[] = [];
+  for (const set of observed.sets) {
+    elements.push(...(yield* surplus(set, wanted.get(set.name))));
+    yield;
+  }
   const sets = observed.sets
     .filter(({ name }) => !wanted.has(name) && isOurSet(name))
     .map((set): Operation => ({
@@ -69,10 +77,10 @@ export function undoSets(desired: KernelState, observed: KernelState): Operation
   return [...elements, ...choice, ...sets];
 }
 
-export function surplus(set: SetState, wanted: SetState | undefined): Operation[] {
+export function* surplus(set: SetState, wanted: SetState | undefined): Steps<Operation[]> {
   if (wanted === undefined) return [];
-  const keys = new Set(wanted.elements.map(({ key }) => key));
-  const extra = set.elements.filter(({ key }) => !keys.has(key));
+  const keys = yield* indexInSteps(wanted.elements, ({ key }) => key);
+  const extra = yield* filterInSteps(set.elements, ({ key }) => !keys.has(key));
   return extra.length === 0
     ? []
     : [

@@ -1,28 +1,35 @@
+import { filterInSteps } from '../lib/turn.ts';
+import type { Steps } from '../lib/turn.ts';
 import type { Family } from '../model/address.ts';
 import { FAMILIES } from '../model/address.ts';
 import type { Jump, KernelState, TableName, TableState } from '../model/kernel-state.ts';
 import { TABLES } from '../model/kernel-state.ts';
 import type { Operation, TableChange } from '../model/operation.ts';
 import { targetsFirst } from './targets-first.ts';
+import type { Written } from './targets-first.ts';
 
 /**
  * So many chains are made or taken away by one restore: the time that it takes grows faster than they do (30,000 at once
  * take five times as long as in parts of some hundreds).
  */
 const BATCH = 1000;
+/** Chains between two steps. */
+const SOME = 32;
 
 /** One restore a family, with only what differs in it; many new chains in parts before it, many old ones after it. */
-export function diffTables(desired: KernelState, observed: KernelState): Operation[] {
-  return FAMILIES.flatMap((family) => diffFamily(family, desired, observed));
+export function* diffTables(desired: KernelState, observed: KernelState): Steps<Operation[]> {
+  const operations: Operation[] = [];
+  for (const family of FAMILIES) operations.push(...(yield* diffFamily(family, desired, observed)));
+  return operations;
 }
 
-function diffFamily(family: Family, desired: KernelState, observed: KernelState): Operation[] {
-  const parts = TABLES.map((table) =>
-    divide(
-      diffTable(table, desired.tables[family][table], observed.tables[family][table]),
-      observed.tables[family][table],
-    ),
-  );
+function* diffFamily(family: Family, desired: KernelState, observed: KernelState): Steps<Operation[]> {
+  const parts: Divided[] = [];
+  for (const table of TABLES) {
+    const there = observed.tables[family][table];
+    parts.push(divide(yield* diffTable(table, desired.tables[family][table], there), there));
+    yield;
+  }
   return [
     ...parts.flatMap(({ before }) => before).map((change) => rules(family, [change])),
     ...together(
@@ -79,12 +86,16 @@ function batches<Item>(items: readonly Item[]): Item[][] {
   return Array.from({ length: count }, (_, n) => items.slice(n * BATCH, (n + 1) * BATCH));
 }
 
-function diffTable(table: TableName, desired: TableState, observed: TableState): TableChange {
+function* diffTable(table: TableName, desired: TableState, observed: TableState): Steps<TableChange> {
   if (desired === observed) return { table, write: [], jumps: [], delete: [] };
-  const write = [...desired.chains]
-    .filter(([chain, rules]) => !equal(rules, observed.chains.get(chain)))
-    .map(([chain, rules]) => ({ chain, rules }));
-  const gone = [...observed.chains.keys()].filter((chain) => !desired.chains.has(chain));
+  const write: Written[] = [];
+  let count = 0;
+  // Chains are written when they are asked for: more of them than some would be felt.
+  for (const [chain, rules] of desired.chains) {
+    if (!equal(rules, observed.chains.get(chain))) write.push({ chain, rules });
+    if (++count % SOME === 0) yield;
+  }
+  const gone = yield* filterInSteps(observed.chains.keys(), (chain) => !desired.chains.has(chain));
   return { table, write, jumps: diffJumps(desired.jumps, observed.jumps), delete: gone };
 }
 

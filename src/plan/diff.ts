@@ -1,3 +1,5 @@
+import { atOnce } from '../lib/turn.ts';
+import type { Steps } from '../lib/turn.ts';
 import type { KernelState } from '../model/kernel-state.ts';
 import type { Operation } from '../model/operation.ts';
 import { diffLinks, undoLinks } from './diff-links.ts';
@@ -10,18 +12,22 @@ import { crookedSets, replaceSets } from './replace-sets.ts';
  * What turns `observed` into `desired`, in an order in which no packet meets a hole: sets before the rules that read
  * them, rules before the forwarding and the links that packets come by; what goes, goes the other way round.
  */
-export function diff(desired: KernelState, observed: KernelState): Operation[] {
+export const diff = (desired: KernelState, observed: KernelState): Operation[] =>
+  atOnce(diffInSteps(desired, observed));
+
+/** The same; others may have their turns meanwhile. */
+export function* diffInSteps(desired: KernelState, observed: KernelState): Steps<Operation[]> {
   const crooked = crookedSets(desired, observed);
   const straight = without(observed, crooked);
   const forward =
     crooked.length > 0
-      ? replaceSets(desired, straight, crooked)
-      : [...diffSets(desired, observed), ...diffTables(desired, observed)];
+      ? yield* replaceSets(desired, straight, crooked)
+      : [...(yield* diffSets(desired, observed)), ...(yield* diffTables(desired, observed))];
   return [
     ...forward,
-    ...diffLinks(desired, observed),
-    ...undoLinks(desired, observed),
-    ...undoSets(desired, straight),
+    ...(yield* diffLinks(desired, observed)),
+    ...(yield* undoLinks(desired, observed)),
+    ...(yield* undoSets(desired, straight)),
   ];
 }
 

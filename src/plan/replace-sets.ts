@@ -1,3 +1,4 @@
+import type { Steps } from '../lib/turn.ts';
 import type { KernelState, SetState, TableState, TableStates } from '../model/kernel-state.ts';
 import { TABLES } from '../model/kernel-state.ts';
 import type { Operation } from '../model/operation.ts';
@@ -31,25 +32,26 @@ const kindOf = ({ type, family, timeouts, counters }: SetState): string =>
  * name, the old one goes and comes back as it should be, and the rules are loaded as they are wanted. Each load of rules
  * is one commit a table, and both sets say the same, so that no packet meets anything else. `observed` is without them.
  */
-export function replaceSets(
+export function* replaceSets(
   desired: KernelState,
   observed: KernelState,
   crooked: readonly CrookedSet[],
-): Operation[] {
+): Steps<Operation[]> {
   const meanwhile = withStandIns(desired, new Set(crooked.map(({ set }) => set.name)));
   // Stand-ins of an attempt that was cut short; they go with all else that nothing needs.
   const left = new Map(observed.sets.map((set) => [set.name, set]));
   const standIns = crooked.map(({ set }) => ({ ...set, name: standInFor(set.name) }));
-  const stale = standIns.flatMap((set) => {
+  const stale: Operation[] = [];
+  for (const set of standIns) {
     const there = left.get(set.name);
-    return there === undefined ? [] : surplus(there, set);
-  });
+    if (there !== undefined) stale.push(...(yield* surplus(there, set)));
+  }
   return [
-    ...diffSets(meanwhile, observed),
+    ...(yield* diffSets(meanwhile, observed)),
     ...stale,
-    ...diffTables(meanwhile, observed),
+    ...(yield* diffTables(meanwhile, observed)),
     ...crooked.flatMap(makeAnew),
-    ...diffTables(desired, { ...observed, tables: meanwhile.tables }),
+    ...(yield* diffTables(desired, { ...observed, tables: meanwhile.tables })),
     ...standIns.filter(({ name }) => !left.has(name)).map(dismiss),
   ];
 }

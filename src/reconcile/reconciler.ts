@@ -1,13 +1,13 @@
 import { createHash } from 'node:crypto';
 import { DirectorError, isExists, isNotFound } from '../lib/errors.ts';
 import { printOfProgram } from '../lib/program.ts';
-import { Turn } from '../lib/turn.ts';
+import { Turn, stepByStep } from '../lib/turn.ts';
 import type { Kernel, LinkInfo, Scope } from '../kernel/kernel.ts';
 import type { Choice, KernelState } from '../model/kernel-state.ts';
 import { EMPTY_KERNEL } from '../model/kernel-state.ts';
 import type { Operation } from '../model/operation.ts';
 import type { DirectorState, ServiceState } from '../model/state.ts';
-import { diff } from '../plan/diff.ts';
+import { diff, diffInSteps } from '../plan/diff.ts';
 import { SYSCTL, acceptRa } from '../plan/links.ts';
 import { Planner } from '../plan/plan.ts';
 import type { Plan } from '../plan/plan.ts';
@@ -117,7 +117,7 @@ export class Reconciler {
   async pending(state: DirectorState, { thorough = true } = {}): Promise<Operation[]> {
     const { begun, underWay } = this.#changes;
     const { desired, read, known } = await this.#look(state, thorough);
-    const operations = diff(desired, this.#options.spelling.translate(read));
+    const operations = await stepByStep(diffInSteps(desired, this.#options.spelling.translate(read)));
     if (operations.length === 0 && underWay === 0 && begun === this.#changes.begun) this.#known = known;
     return operations;
   }
@@ -172,7 +172,7 @@ export class Reconciler {
     for (let look = 0; look < LOOKS; look++) {
       const { desired, read, known } = await this.#look(state);
       if (look >= 2 && last !== null) this.#options.spelling.learn(desired, last, read);
-      operations = diff(desired, this.#options.spelling.translate(read));
+      operations = await stepByStep(diffInSteps(desired, this.#options.spelling.translate(read)));
       if (operations.length === 0) {
         this.#known = known;
         return { operations: done, seconds: secondsSince(begun) };

@@ -8,7 +8,7 @@ import type { Clock } from '../lib/clock.ts';
 import { DirectorError, messageOf, Refusal } from '../lib/errors.ts';
 import { Events } from '../lib/events.ts';
 import { SerialQueue } from '../lib/queue.ts';
-import { inTurns } from '../lib/turn.ts';
+import { atOnce, inTurns } from '../lib/turn.ts';
 import type { Address, Network } from '../model/address.ts';
 import { encodeMark } from '../model/mark.ts';
 import type { KernelState } from '../model/kernel-state.ts';
@@ -188,7 +188,7 @@ export class Engine implements Director {
 
   #load(): Loaded {
     const context = this.#context;
-    const loaded = load(context.config, context.store);
+    const loaded = atOnce(load(context.config, context.store));
     if ('faults' in loaded) {
       throw new Refusal(
         'unprocessable',

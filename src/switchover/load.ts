@@ -3,6 +3,8 @@ import type { Config } from '../config/index.ts';
 import { crossCheck, definitionPrint, parseService } from '../config/index.ts';
 import type { Fault } from '../lib/errors.ts';
 import { groupBy } from '../lib/group.ts';
+import { mapInSteps } from '../lib/turn.ts';
+import type { Steps } from '../lib/turn.ts';
 import { markCapacity } from '../model/mark.ts';
 import type { SwitchRecord } from '../model/records.ts';
 import type { Service } from '../model/service.ts';
@@ -32,16 +34,20 @@ interface Defined {
  * The file's services, what the API defined since, and what the store remembers of both. The newest word counts: a
  * definition over the API stands until the file's own definition of that service changes.
  */
-export function load(config: Config, store: Store): Loaded | { faults: readonly Fault[] } {
+export function* load(config: Config, store: Store): Steps<Loaded | { faults: readonly Fault[] }> {
   const rows = new Map(store.services().map((row) => [row.name, row]));
+  yield;
   const removals = store.removals();
   const faults: Fault[] = [];
   const overtaken = config.services.filter(
     (service) => removals.has(service.name) && removals.get(service.name) !== definitionPrint(service),
   );
-  const fromFile = config.services
-    .filter((service) => !removals.has(service.name) || overtaken.includes(service))
-    .map((service) => newestWord(service, rows.get(service.name), faults));
+  const standing = config.services.filter(
+    (service) => !removals.has(service.name) || overtaken.includes(service),
+  );
+  const fromFile = yield* mapInSteps(standing, (service) =>
+    newestWord(service, rows.get(service.name), faults),
+  );
   const inFile = new Set(config.services.map(({ name }) => name));
   const fromApi = [...rows.values()].filter(
     (row) => !inFile.has(row.name) && row.definition !== null && row.filePrint === null,
@@ -58,7 +64,7 @@ export function load(config: Config, store: Store): Loaded | { faults: readonly 
   }
   return faults.length > 0
     ? { faults }
-    : assemble(
+    : yield* assemble(
         defined,
         rows,
         store,
@@ -88,20 +94,20 @@ function readApi(row: ServiceRow, faults: Fault[]): Defined[] {
   return [];
 }
 
-function assemble(
+function* assemble(
   defined: readonly Defined[],
   rows: ReadonlyMap<string, ServiceRow>,
   store: Store,
   config: Config,
   overtaken: readonly string[],
-): Loaded {
+): Steps<Loaded> {
   const leases = groupBy(store.leases(), ({ service }) => service);
   const trials = new Map(
     store.trials().flatMap((record) => record.services.map((name): [string, SwitchRecord] => [name, record])),
   );
   const used = new Set(defined.flatMap(({ service }) => rows.get(service.name)?.id ?? []));
   const ids = idAllocator(store.lastId(), used, markCapacity(config.markMask));
-  const entries = defined.map((one): Entry => {
+  const entries = yield* mapInSteps(defined, (one): Entry => {
     const row = rows.get(one.service.name);
     return {
       ...one,

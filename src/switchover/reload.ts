@@ -1,6 +1,8 @@
 import type { Config } from '../config/index.ts';
 import { definitionPrint, formatFaults } from '../config/index.ts';
 import { Refusal } from '../lib/errors.ts';
+import { filterInSteps, stepByStep } from '../lib/turn.ts';
+import type { Steps } from '../lib/turn.ts';
 import { change } from './change.ts';
 import type { Context } from './context.ts';
 import { journal, publish, watchDomus } from './context.ts';
@@ -15,9 +17,9 @@ export async function reload(context: Context, actor: Actor): Promise<void> {
   const file = context.config.file;
   const read = await context.readConfig(context.config);
   if ('faults' in read) throw refuse(context, file, actor, read.faults);
-  const loaded = load(read.config, context.store);
+  const loaded = await stepByStep(load(read.config, context.store));
   if ('faults' in loaded) throw refuse(context, file, actor, loaded.faults);
-  const { changed, onTrial } = compare(context, loaded);
+  const { changed, onTrial } = await stepByStep(compare(context, loaded));
   if (onTrial.length > 0) {
     throw refuse(
       context,
@@ -46,8 +48,12 @@ function refuse(context: Context, file: string, actor: Actor, faults: Refusal['f
   return new Refusal('unprocessable', `${file} is wrong; everything goes on as before`, { faults });
 }
 
-function compare(context: Context, { entries, gone }: Loaded): { changed: Entry[]; onTrial: string[] } {
-  const different = [...entries.values()].filter(
+function* compare(
+  context: Context,
+  { entries, gone }: Loaded,
+): Steps<{ changed: Entry[]; onTrial: string[] }> {
+  const different = yield* filterInSteps(
+    entries.values(),
     (entry) => !sameDefinition(context.entries.get(entry.service.name), entry),
   );
   const changed = different.map((entry) => ({

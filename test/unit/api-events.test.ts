@@ -28,7 +28,7 @@ beforeEach(async () => {
     listen: { socket: join(dir, 'sock'), http: null, tls: null },
     tokens: () => [],
     load: hostLoad,
-    metrics: () => Promise.resolve({ contentType: 'text/plain', body: Buffer.of() }),
+    metrics: () => Promise.resolve({ contentType: 'text/plain', parts: [] }),
     meter: () => null,
     log: memoryLog(),
     version: '1.2.3',

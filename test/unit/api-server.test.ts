@@ -32,7 +32,7 @@ async function start(listen: Partial<ServerOptions['listen']> = {}): Promise<Run
     listen: { socket: socketPath(), http: null, tls: null, ...listen },
     tokens: () => [],
     load: hostLoad,
-    metrics: () => Promise.resolve({ contentType: 'text/plain', body: Buffer.of() }),
+    metrics: () => Promise.resolve({ contentType: 'text/plain', parts: [] }),
     meter: () => null,
     log: memoryLog(),
     version: '1.2.3',

@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { deserialize, serialize } from 'node:v8';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { KEPT_FILE, readConfig, readConfigAgain } from '../../src/config/index.ts';
-import type { Config } from '../../src/config/index.ts';
+import { KEPT_FILE, parseConfig, readConfig, readConfigAgain } from '../../src/config/index.ts';
+import type { Config, ReadConfig } from '../../src/config/index.ts';
 
 let directory: string;
 let file: string;
@@ -86,4 +86,23 @@ test('what is wrong with a file is told each time, and nothing is kept of it', a
   }
   rmSync(file);
   expect((await readConfigAgain(file)).read).toStrictEqual(await readConfig(file));
+});
+
+test('only a text that was not read before is given to who parses, and as it was when its sum was taken', async () => {
+  const parsed: string[] = [];
+  const parse = (text: Uint8Array): ReadConfig => {
+    const bytes = Buffer.from(text).toString();
+    parsed.push(bytes);
+    // Somebody writes the file while it is parsed elsewhere.
+    configure('# another word\n');
+    return parseConfig(bytes, file);
+  };
+  const text = readFileSync(file, 'utf8');
+  const first = await readConfigAgain(file, parse);
+  await first.keep();
+  expect(parsed).toEqual([text]);
+  configure();
+  const second = await readConfigAgain(file, parse);
+  expect(parsed).toHaveLength(1);
+  expect(second.read).toStrictEqual(first.read);
 });

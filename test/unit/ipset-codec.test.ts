@@ -3,12 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { KernelError } from '../../src/lib/errors.ts';
 import type { SetSpec, SetType } from '../../src/model/kernel-state.ts';
 import { attributes, readAttributes } from '../../src/kernel/netlink/attributes.ts';
-import {
-  decodeRevision,
-  decodeSets,
-  sizesOfHeads,
-  sumOfHeads,
-} from '../../src/kernel/netlink/ipset/decode.ts';
+import { decodeRevision, decodeSets, sizeOfHead, sumOfHeads } from '../../src/kernel/netlink/ipset/decode.ts';
 import { readKey, writeKey } from '../../src/kernel/netlink/ipset/element.ts';
 import {
   encodeCreate,
@@ -309,7 +304,7 @@ describe('what is read', () => {
           for (const [at, value] of changes) if (at < length) payload[at] = value;
           for (const read of [
             decodeSets,
-            sizesOfHeads,
+            ([m]: { payload: Buffer; type: number; flags: number }[]) => sizeOfHead(m!),
             (messages: { payload: Buffer; type: number; flags: number }[]) => sumOfHeads(messages, 'dir-'),
             ([m]: { payload: Buffer; type: number; flags: number }[]) => decodeRevision(m),
           ]) {

@@ -31,8 +31,8 @@ afterEach(() => bench.close());
 
 /** Null where there is no such series. */
 async function value(series: string): Promise<number | null> {
-  const { body } = await metrics.render();
-  const line = body
+  const { parts } = await metrics.render();
+  const line = Buffer.concat(parts)
     .toString()
     .split('\n')
     .find((one) => one.startsWith(`dom0_director_${series} `));

@@ -333,6 +333,38 @@ describe('sets', () => {
     expect((await sets.get('dir-a', 0))?.elements).toEqual([]);
   });
 
+  test.each([
+    { family: 4 as const, key: (n: number) => `10.1.${n >> 8}.${n & 255}` },
+    { family: 6 as const, key: (n: number) => `fd00:50::${(n + 1).toString(16)}` },
+  ])('counters are read as they are, whatever came and went since: IPv$family', async ({ family, key }) => {
+    const set = spec('dir-count', 'hash:ip', family);
+    await sets.create(set);
+    const counted = (n: number): void => {
+      const [packets, bytes] = [String(n), String(2 ** 33 + n)];
+      tool('ipset', 'add', 'dir-count', key(n), 'packets', packets, 'bytes', bytes);
+    };
+    const numbers = Array.from({ length: 300 }, (_, n) => n);
+    const expected = (those: readonly number[]): unknown =>
+      new Map(those.map((n) => [key(n), { packets: n, bytes: 2 ** 33 + n }]));
+    for (const n of numbers) counted(n);
+    expect(await sets.counters('dir-count')).toEqual(expected(numbers));
+    const left = numbers.filter((n) => n % 3 !== 0);
+    await sets.remove(set, forGood(...numbers.filter((n) => n % 3 === 0).map(key)));
+    expect(await sets.counters('dir-count')).toEqual(expected(left));
+    for (const n of [0, 300, 301]) counted(n);
+    expect(await sets.counters('dir-count')).toEqual(expected([...left, 0, 300, 301]));
+  });
+
+  test('counters of elements that are no addresses alone have their whole keys', async () => {
+    const set = spec('dir-count', 'hash:net');
+    await sets.create(set);
+    await sets.add(set, forGood('198.51.100.0/24', '203.0.113.7'), 0);
+    expect(new Set((await sets.counters('dir-count'))?.keys())).toEqual(
+      new Set(['198.51.100.0/24', '203.0.113.7']),
+    );
+    expect(await sets.counters('dir-none')).toBeNull();
+  });
+
   test('the error says which element the kernel refused, and how many were done before it', async () => {
     const set = spec('dir-a', 'hash:ip,port');
     await sets.create(set);

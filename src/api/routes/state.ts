@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { json, problems } from '../answers.ts';
 import type { Api, App } from '../context.ts';
 import { readyView as readySchema } from '../contract.ts';
-import { sendBytes } from '../send-bytes.ts';
+import { sendParts } from '../send-bytes.ts';
 import { readyView } from '../views.ts';
 
 const tags = ['daemon'];
@@ -59,8 +59,8 @@ function getMetrics(app: App, { metrics }: Api): void {
       },
     },
     async (_request, reply) => {
-      const { contentType, body } = await metrics();
-      return sendBytes(reply, contentType, body);
+      const { contentType, parts } = await metrics();
+      return sendParts(reply, contentType, parts);
     },
   );
 }

@@ -57,7 +57,7 @@ export async function appWith(
   const log = memoryLog();
   const streams = new EventStreams(director);
   const metrics = () =>
-    Promise.resolve({ contentType: 'text/plain; version=0.0.4', body: Buffer.from('up 1\n') });
+    Promise.resolve({ contentType: 'text/plain; version=0.0.4', parts: [Buffer.from('up 1\n')] });
   const history = new FlowHistory(director, () => false);
   const selfEnrolment = new SelfEnrolment(() => qa ?? null);
   const shared = { director, metrics, log, version: '1.2.3', access, streams, history, selfEnrolment };

@@ -1,11 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { KernelError, isBusy, isExists, isNotFound } from '../../../lib/errors.ts';
 import type { SetElement, SetSpec } from '../../../model/kernel-state.ts';
+import type { Traffic } from '../../kernel.ts';
 import { dumpWhole } from '../connection.ts';
 import type { NetlinkConnection, NetlinkMessage, Request } from '../connection.ts';
 import { NetlinkRefusal } from '../errno.ts';
 import { NLM_F_CREATE, NLM_F_EXCL } from '../message.ts';
 import { ADDRESS_FAMILY, AF_UNSPEC } from '../netfilter.ts';
+import { CounterReader } from './counters.ts';
 import {
   beginningWith,
   decodeLine,
@@ -37,6 +39,7 @@ const MOST_STRANGERS = 1000;
 export class IpsetClient {
   readonly #connection: NetlinkConnection;
   readonly #revisions = new Map<string, number>();
+  readonly #counters = new CounterReader();
 
   constructor(connection: NetlinkConnection) {
     this.#connection = connection;
@@ -178,7 +181,7 @@ export class IpsetClient {
    * milliseconds since the epoch.
    */
   async list(prefix: string, now: () => number): Promise<ListedSet[]> {
-    const sizes = sizesOfHeads(await this.#dumpAll(encode.encodeListHeads()));
+    const sizes = await sizesOfHeads(await this.#dumpAll(encode.encodeListHeads()));
     const own = [...sizes.keys()].filter((name) => name.startsWith(prefix));
     const elements = (names: readonly string[]): number =>
       names.reduce((sum, name) => sum + (sizes.get(name) ?? 0), 0);
@@ -215,11 +218,31 @@ export class IpsetClient {
     );
   }
 
+  /** Counters of the elements of a set, by key; null where it does not exist. */
+  async counters(name: string): Promise<Map<string, Traffic> | null> {
+    return this.#explained(
+      `the counters of set ${name} could not be read`,
+      'nothing was changed',
+      async () => {
+        const messages = await this.#dumpOf(name, false);
+        if (messages === null) return null;
+        const found = await this.#counters.read(name, messages);
+        if (found !== null) return found;
+        const [set] = await decodeSetsInTurns(messages, 0);
+        return new Map(set?.elements.map(({ key, packets, bytes }) => [key, { packets, bytes }]));
+      },
+    );
+  }
+
   async #list(name: string, now: number, head: boolean): Promise<ListedSet | null> {
+    const messages = await this.#dumpOf(name, head);
+    return messages === null ? null : ((await decodeSetsInTurns(messages, now))[0] ?? null);
+  }
+
+  /** null where it does not exist. */
+  async #dumpOf(name: string, head: boolean): Promise<NetlinkMessage[] | null> {
     try {
-      const payload = encode.encodeList(name, head);
-      const messages = await dumpWhole(this.#connection, encode.commandType('list'), payload);
-      return (await decodeSetsInTurns(messages, now))[0] ?? null;
+      return await dumpWhole(this.#connection, encode.commandType('list'), encode.encodeList(name, head));
     } catch (error) {
       if (isNotFound(error)) return null;
       throw error;

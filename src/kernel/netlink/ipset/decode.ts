@@ -149,16 +149,17 @@ function isNamed(payload: Buffer, prefix: Buffer): boolean {
 }
 
 /** By name, the number of elements that each set in the answer to `encodeListHeads` has. */
-export function sizesOfHeads(messages: readonly NetlinkMessage[]): Map<string, number> {
-  return new Map(
-    messages.map(({ payload }) => {
-      const found = readAttributes(payload.subarray(NFGEN_HEADER));
-      const name = readString(required(found, nl.IPSET_ATTR_SETNAME, 'IPSET_ATTR_SETNAME'));
-      const data = readAttributes(required(found, nl.IPSET_ATTR_DATA, 'IPSET_ATTR_DATA'));
-      const elements = data.get(nl.IPSET_ATTR_ELEMENTS);
-      return [name, elements === undefined ? 0 : readU32be(elements)];
-    }),
-  );
+export async function sizesOfHeads(messages: readonly NetlinkMessage[]): Promise<Map<string, number>> {
+  return new Map(await inTurns(messages, sizeOfHead));
+}
+
+/** A set's name, and its number of elements. */
+export function sizeOfHead({ payload }: NetlinkMessage): readonly [string, number] {
+  const found = readAttributes(payload.subarray(NFGEN_HEADER));
+  const name = readString(required(found, nl.IPSET_ATTR_SETNAME, 'IPSET_ATTR_SETNAME'));
+  const data = readAttributes(required(found, nl.IPSET_ATTR_DATA, 'IPSET_ATTR_DATA'));
+  const elements = data.get(nl.IPSET_ATTR_ELEMENTS);
+  return [name, elements === undefined ? 0 : readU32be(elements)];
 }
 
 /** The newest revision in the answer to `encodeTypeQuery`. */
