@@ -10,6 +10,7 @@ import type { Peer } from '../bench/peers/peer.ts';
 import { buildPrograms } from '../bench/programs.ts';
 import type { Programs } from '../bench/programs.ts';
 import { reportText } from '../bench/report/report.ts';
+import { NOTHING } from '../bench/report/nothing.ts';
 import type { Results } from '../bench/results.ts';
 import { takeCase } from '../bench/switches.ts';
 import type { CaseResult } from '../bench/switches.ts';
@@ -17,15 +18,6 @@ import type { CaseResult } from '../bench/switches.ts';
 /** `npm run bench` with the director and one other, and hardly any work: what is measured is so, but no figure. */
 const SERVICES = 3;
 const EFFORT = { rounds: 1, each: 2, budget: 10_000, limit: 10_000 };
-const MACHINE = {
-  date: '2026-01-01',
-  kernel: '6',
-  cpu: 'one',
-  cpus: 2,
-  versions: {},
-  syncMicros: 1,
-  quick: true,
-};
 
 let programs: Programs;
 let field: Field;
@@ -101,13 +93,9 @@ describe('the director beside another', () => {
 
   it('tells all of it in its tables', () => {
     const results: Results = {
-      machine: MACHINE,
+      ...NOTHING,
       switches,
       paths,
-      starts: [],
-      absent: [],
-      daemon: [],
-      left: [],
     };
     const text = reportText(results);
     for (const row of [

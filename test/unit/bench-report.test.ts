@@ -4,29 +4,10 @@ import type { Flip } from '../bench/flips.ts';
 import { aimsTable } from '../bench/report/aims.ts';
 import { growthTable } from '../bench/report/growth.ts';
 import { briefSwitches } from '../bench/report/tables.ts';
-import type { Results } from '../bench/results.ts';
+import { NOTHING } from '../bench/report/nothing.ts';
 import type { CaseResult } from '../bench/switches.ts';
 
 const MS = 1e6;
-const MACHINE = {
-  date: '2026-01-01',
-  kernel: '6',
-  cpu: 'one',
-  cpus: 2,
-  versions: {},
-  syncMicros: 1,
-  quick: true,
-};
-const NOTHING: Results = {
-  machine: MACHINE,
-  switches: [],
-  paths: [],
-  starts: [],
-  absent: [],
-  daemon: [],
-  left: [],
-};
-
 const flip = (first: number, changes: Partial<Flip> = {}): Flip => ({
   way: 'forth',
   outcome: 'done',
