@@ -17,6 +17,7 @@ export class Thread<Asked, Answered> {
   readonly #events: ThreadEvents<Answered>;
   #worker: Worker | null = null;
   #held = false;
+  #closed = false;
 
   /** `module`: its program. It starts now, which takes some tens of milliseconds, and keeps no process alive. */
   constructor(module: URL, name: string, events: ThreadEvents<Answered>) {
@@ -26,8 +27,9 @@ export class Thread<Asked, Answered> {
     this.#running();
   }
 
+  /** Nobody answers after `close`. */
   ask(asked: Asked, transfer: readonly ArrayBuffer[] = []): void {
-    this.#running().postMessage(asked, transfer);
+    if (!this.#closed) this.#running().postMessage(asked, transfer);
   }
 
   /** Whether it keeps the process alive. */
@@ -43,6 +45,7 @@ export class Thread<Asked, Answered> {
    */
   async close(end: Asked): Promise<void> {
     const worker = this.#worker;
+    this.#closed = true;
     if (worker === null) return;
     this.#worker = null;
     const ended = new Promise((resolve) => worker.once('exit', resolve));

@@ -1,5 +1,5 @@
 import type { Address, Family, Network } from '../model/address.ts';
-import { formatNetwork, formatSource, networkOf } from '../model/address.ts';
+import { FAMILIES, formatNetwork, formatSource, networkOf } from '../model/address.ts';
 import type { SetElement, SetSpec, SetState, SetType } from '../model/kernel-state.ts';
 import type { Service } from '../model/service.ts';
 import type { ServiceState } from '../model/state.ts';
@@ -74,6 +74,19 @@ function hairpins({ bridge }: Service, family: Family): SetElement[] {
   return bridge.gateway
     .filter((gateway) => gateway.family === family)
     .map((gateway) => ({ key: `${formatNetwork(networkOf(gateway))},${bridge.name}`, expiresAt: null }));
+}
+
+/** What a hold of these services puts into which sets; the kernel takes it out at `until`. */
+export function holdElements(
+  services: readonly Service[],
+  until: number,
+): { set: SetSpec; elements: SetElement[] }[] {
+  return FAMILIES.flatMap((family) => {
+    const elements = services
+      .flatMap((service) => portKeys(service, family))
+      .map((key) => ({ key, expiresAt: until }));
+    return elements.length === 0 ? [] : [{ set: holdSet(family), elements }];
+  });
 }
 
 function held({ service, heldUntil }: ServiceState, family: Family): SetElement[] {

@@ -51,6 +51,8 @@ interface Known {
   readonly links: readonly LinkInfo[];
   /** Of the rules, when they were looked at, or after our own change. */
   readonly generation: number;
+  /** It was found so; else some of it was made so, and nobody has seen whether it has stayed. */
+  readonly looked: boolean;
 }
 
 interface Look {
@@ -122,6 +124,13 @@ export class Reconciler {
     return operations;
   }
 
+  /** Whether rules have to be loaded to come from one of these to the other. Without a look at the kernel. */
+  differInRules(from: DirectorState, to: DirectorState): boolean {
+    const difference = renderDifference(this.#options.frames, this.#plan(from), this.#plan(to));
+    if (difference === null) return true;
+    return diff(difference.after, difference.before).some(({ kind }) => kind === 'rules');
+  }
+
   /**
    * Whether the kernel is known to hold what `state` wants, but for the choice, which is looked at. False where that is
    * not known: then it takes a look at everything.
@@ -130,7 +139,7 @@ export class Reconciler {
     const { kernel } = this.#options;
     const { begun, underWay } = this.#changes;
     const known = this.#known;
-    if (known === null || underWay > 0) return false;
+    if (known?.looked !== true || underWay > 0) return false;
     const [generation, choice] = await Promise.all([kernel.generation(), kernel.choice()]);
     if (choice === null || generation !== known.generation || begun !== this.#changes.begun) return false;
     return (
@@ -231,9 +240,10 @@ export class Reconciler {
     await carryOutAll(operations, (operation) => kernel.apply(operation));
     const generation = known.generation + operations.reduce((sum, each) => sum + commitsOf(each), 0);
     if ((await kernel.generation()) !== generation) return null;
+    const after = { ...known, looked: known.looked && operations.length === 0 };
     // What was left out is still to be done, and what was done may be done again.
     this.#known =
-      operations.length === all.length ? { ...known, state, plan, generation } : { ...known, generation };
+      operations.length === all.length ? { ...after, state, plan, generation } : { ...after, generation };
     return operations;
   }
 
@@ -280,7 +290,7 @@ export class Reconciler {
     const generation = await kernel.generation();
     const scope = { ...scopeOf(state, wanted), rules };
     const [read, links] = await Promise.all([kernel.observe(scope), kernel.links()]);
-    const known = generation === null ? null : { state, plan, links, generation };
+    const known = generation === null ? null : { state, plan, links, generation, looked: true };
     return { desired: existing(wanted, links, state), read, known };
   }
 }

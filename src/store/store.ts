@@ -73,10 +73,14 @@ export class Store {
 
   /** All of it or nothing. Throws Refusal (unavailable) where the disk does not take it. */
   write<T>(work: () => T): T {
+    const answer = this.#transact(work);
+    this.#writable = true;
+    return answer;
+  }
+
+  #transact<T>(work: () => T): T {
     try {
-      const answer = this.#db.transaction(work).immediate();
-      this.#writable = true;
-      return answer;
+      return this.#db.transaction(work).immediate();
     } catch (error) {
       this.#draining = null;
       if (error instanceof Refusal || !isSqlite(error)) throw error;
@@ -91,13 +95,14 @@ export class Store {
   /**
    * The same without waiting for the disk: it outlives this process at once, and the host from the next `write` on
    * (SQLite's synchronous=NORMAL, whose commits are in the system's memory). Enough for what is about to be done to the
-   * kernel, which a host that dies forgets as well.
+   * kernel, which a host that dies forgets as well. A disk that has failed is waited for all the same.
    */
   writeAhead<T>(work: () => T): T {
+    if (!this.#writable) return this.write(work);
     // A pragma is carried out when it is prepared, so there is nothing to be kept of it.
     this.#db.exec('PRAGMA synchronous = NORMAL');
     try {
-      return this.write(work);
+      return this.#transact(work);
     } finally {
       this.#db.exec('PRAGMA synchronous = FULL');
     }

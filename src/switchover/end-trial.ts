@@ -47,7 +47,7 @@ export async function endTrial(
   const flip = prepareFlip(context, withEntries(context.entries, settled));
   const intent = tryIntent(context, record, how, actor);
   try {
-    const { flipMicros } = await flip();
+    const { flipMicros } = await flip.commit();
     context.events.emit('flip', { micros: flipMicros, services: record.services });
   } catch (error) {
     forgetIntent(context, intent);

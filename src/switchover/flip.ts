@@ -8,7 +8,11 @@ import { eventfulOf, toState } from './registry.ts';
 import type { Entries } from './registry.ts';
 
 /** Ready to be done, by one message. */
-export type Flip = () => Promise<Swap>;
+export interface Flip {
+  commit(): Promise<Swap>;
+  /** Resolves when nothing of its preparation is under way any more, whatever came of it. */
+  settled(): Promise<void>;
+}
 
 /**
  * Fills the idle bank with what these entries say; the answer exchanges it for the active one, which is the flip. No
@@ -24,13 +28,20 @@ export function prepareFlip(context: Context, entries: Entries): Flip {
     return context.kernel.prepareChoice(choice);
   });
   // Without an intent it is never asked for.
-  preparing.catch(() => undefined);
-  return async () => {
-    const prepared = await preparing;
-    context.leaving = leftBy(context.entries, entries);
-    bequeath(context, entries);
-    return context.reconciler.choose(choice, () => prepared.commit());
+  const settled = preparing.then(
+    () => undefined,
+    () => undefined,
+  );
+  return {
+    commit: async () => {
+      const prepared = await preparing;
+      context.leaving = leftBy(context.entries, entries);
+      bequeath(context, entries);
+      return context.reconciler.choose(choice, () => prepared.commit());
+    },
+    settled: () => settled,
   };
 }
 
-export const flip = (context: Context, entries: Entries): Promise<Swap> => prepareFlip(context, entries)();
+export const flip = (context: Context, entries: Entries): Promise<Swap> =>
+  prepareFlip(context, entries).commit();

@@ -90,9 +90,9 @@ function leftOf({ id, state, connections }: SwitchRecord, entries: readonly Entr
   return { old: own.map((entry) => ({ entry, slot: otherSlot(liveSlotOf(entry)) })), connections };
 }
 
-/** What was to be put back when the disk was full may have stayed behind; what is on trial is another switch. */
+/** What was to be put back when the disk was full may have stayed behind; what is on trial, or was, is another switch. */
 function isOvertaken({ store }: Context, { id }: Intent, record: SwitchRecord): boolean {
-  const later = store.intents().filter((other) => other.id > id && other.kind === 'switch');
+  const later = store.intents().filter((other) => other.id > id);
   const trials = store.trials().filter((other) => other.id !== record.id);
   return [...later, ...trials].some(({ services }) =>
     services.some((name) => record.services.includes(name)),

@@ -46,8 +46,21 @@ export async function switchOver(
   const prepare = (): Flip => prepareFlip(context, withEntries(context.entries, onTrial));
   // Before a hold it is too early: that takes its time.
   const prepared = order.hold === undefined ? prepare() : null;
-  const { store } = context;
-  const intent = store.writeAhead(() => {
+  let intent: number;
+  try {
+    intent = intend(context, record, actor);
+  } catch (error) {
+    // The next one fills the same bank.
+    await prepared?.settled();
+    throw error;
+  }
+  const moving = { record, intent, entries, onTrial, actor };
+  if (order.hold === undefined) return moveEverybody(context, moving, prepared ?? prepare());
+  return moveHeld(context, moving, order.hold, prepare);
+}
+
+function intend({ store }: Context, record: SwitchRecord, actor: Actor): number {
+  return store.writeAhead(() => {
     store.saveSwitch(record);
     return store.intend({
       at: record.requestedAt,
@@ -58,9 +71,24 @@ export async function switchOver(
       switchId: record.id,
     });
   });
-  const carryOut = (): Promise<SwitchRecord> =>
-    moveEverybody(context, { record, intent, entries, onTrial, actor }, prepared ?? prepare());
-  return order.hold === undefined ? carryOut() : whileHeld(context, entries, order.hold, carryOut);
+}
+
+async function moveHeld(
+  context: Context,
+  moving: Moving,
+  forMs: number,
+  prepare: () => Flip,
+): Promise<SwitchRecord> {
+  let begun = false;
+  try {
+    return await whileHeld(context, moving.entries, forMs, () => {
+      begun = true;
+      return moveEverybody(context, moving, prepare());
+    });
+  } catch (error) {
+    if (!begun) await fail(context, moving.record, moving.intent, error);
+    throw error;
+  }
 }
 
 interface Moving {
@@ -274,7 +302,7 @@ async function move(
   prepared: Flip,
 ): Promise<{ flipMicros: number; familySkewMicros: number; error: null }> {
   try {
-    const { flipMicros, familySkewMicros } = await prepared();
+    const { flipMicros, familySkewMicros } = await prepared.commit();
     context.events.emit('flip', { micros: flipMicros, services: record.services });
     return { flipMicros, familySkewMicros, error: null };
   } catch (error) {

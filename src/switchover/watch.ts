@@ -35,6 +35,8 @@ const PATIENCE = 4;
 const LONGEST_WAIT_MS = 30_000;
 
 const NOT_SEEN: Prints = { choice: '', rest: '' };
+/** No kernel has this print. */
+const NOT_LOOKED = '';
 
 /** Notices what others change, and puts it back. */
 export class Watch {
@@ -43,6 +45,8 @@ export class Watch {
   #glancing = false;
   /** Something was told of during a glance, which may have come too early for it. */
   #again = false;
+  /** How often somebody asked for a look: one that was under way then knew nothing of why. */
+  #called = 0;
   #seen: Prints = NOT_SEEN;
   /** What was wanted then: a change of ours that others undo leaves the kernel as it was seen. */
   #wanted: Context['entries'] | null = null;
@@ -67,6 +71,7 @@ export class Watch {
 
   /** What is wanted of links may have changed, whatever the kernel says. */
   lookAgain(): void {
+    this.#called++;
     this.#seen = NOT_SEEN;
     this.#disturbed();
   }
@@ -143,26 +148,28 @@ export class Watch {
   async #differs(): Promise<boolean> {
     const { clock, events, kernel, reconciler, unfinished, unsaved } = this.#context;
     if (unfinished.length + unsaved.length > 0) return true;
+    const called = this.#called;
     const print = await kernel.fingerprint(WATCHED_SYSCTLS);
     const { entries } = this.#context;
     const restAsSeen = print.rest === this.#seen.rest;
     const asSeen = restAsSeen && print.choice === this.#seen.choice && entries === this.#wanted;
     if (restAsSeen && clock.now() < this.#wholeAt) {
-      if (asSeen || (await this.#onlyChosen(print, entries))) {
+      if (asSeen || (await this.#onlyChosen(print, entries, called))) {
         await this.#writeDown();
         return false;
       }
     }
     const began = clock.now();
     // What nobody has touched since it was looked at last is still printed the same.
-    if (!asSeen || this.#before === null) this.#before = await beforeLook(this.#context);
+    if (!asSeen || this.#before === null || this.#before.print === NOT_LOOKED)
+      this.#before = await beforeLook(this.#context);
     // What nobody has changed since is looked at as others would see it.
     const pending = await reconciler.pending(stateOf(this.#context), { thorough: asSeen });
     if (pending.length > 0) return true;
     this.#writtenAt = -Infinity;
     await this.#writeDown();
     // Taken before the look: what came between is another print next time.
-    this.#seen = print;
+    this.#seen = called === this.#called ? print : NOT_SEEN;
     this.#wanted = entries;
     const took = Math.max(clock.now() - began, 0);
     this.#wholeAt = clock.now() + Math.min(Math.max(WHOLE_MS, took * WHOLE_SHARE), WHOLE_AT_LEAST_MS);
@@ -178,13 +185,13 @@ export class Watch {
    * A switch has changed what is chosen, and so has whoever was directed elsewhere by it; nothing else is looked at for
    * that. What is written down until everything is: a director that starts then has to look.
    */
-  async #onlyChosen(print: Prints, entries: Context['entries']): Promise<boolean> {
+  async #onlyChosen(print: Prints, entries: Context['entries'], called: number): Promise<boolean> {
     const context = this.#context;
-    if (!(await context.reconciler.isChoiceAlone(stateOf(context))) || entries !== context.entries)
-      return false;
+    if (!(await context.reconciler.isChoiceAlone(stateOf(context)))) return false;
+    if (entries !== context.entries || called !== this.#called) return false;
     this.#seen = print;
     this.#wanted = entries;
-    this.#before = { entries, print: '' };
+    this.#before = { entries, print: NOT_LOOKED };
     return true;
   }
 

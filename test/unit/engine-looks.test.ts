@@ -141,6 +141,40 @@ describe('after a switch', () => {
     expect(bench.kindsAfter(mark)).toEqual(['switch', 'repair']);
   });
 
+  test('who was enrolled, and put out by somebody else at once, is back within a second', async () => {
+    await bench.pass(1000);
+    const source = network('203.0.113.0/24');
+    await bench.engine.enrol('mail', source, { expiresIn: null, note: null }, ACTOR);
+    const set = {
+      name: 'dir-mail-testers',
+      type: 'hash:net',
+      family: 4,
+      timeouts: true,
+      counters: false,
+    } as const;
+    await bench.kernel.apply({
+      kind: 'set-delete',
+      set,
+      elements: [{ key: '203.0.113.0/24', expiresAt: null }],
+      why: 'somebody',
+    });
+    await bench.pass(1000);
+    expect(bench.kernel.dump()).toContain('203.0.113.0/24');
+    await bench.expectKernelIsPlan();
+  });
+
+  test('a later look at everything is believed at the next start again', async () => {
+    await bench.pass(1000);
+    const { id } = await bench.engine.switchOver(ORDER, ACTOR);
+    await bench.engine.rollback(id, ACTOR);
+    await bench.pass(150_000);
+    bench.kill();
+    const observed = vi.spyOn(bench.kernel, 'observe');
+    await bench.start();
+    expect(observed).not.toHaveBeenCalled();
+    observed.mockRestore();
+  });
+
   test('what is written down of the kernel is not believed at a start until all of it was looked at', async () => {
     await bench.pass(1000);
     const { id } = await bench.engine.switchOver(ORDER, ACTOR);
@@ -172,6 +206,42 @@ describe('rules of a hold', () => {
     expect(observed).not.toHaveBeenCalled();
     observed.mockRestore();
     expect(bench.kernel.dump()).not.toContain('DIR-HOLD');
+    await bench.expectKernelIsPlan();
+  });
+
+  test('take their time before the hold begins, which is whole when everybody is moved', async () => {
+    const apply = bench.kernel.apply.bind(bench.kernel);
+    const slow = vi.spyOn(bench.kernel, 'apply').mockImplementation((operation) => {
+      if (operation.kind === 'rules') bench.clock.advance(5000);
+      return apply(operation);
+    });
+    const prepare = bench.kernel.prepareChoice.bind(bench.kernel);
+    let atFlip = '';
+    const prepared = vi.spyOn(bench.kernel, 'prepareChoice').mockImplementationOnce((choice) => {
+      atFlip = bench.kernel.dump((set) => set === 'dir-hold');
+      return prepare(choice);
+    });
+    await bench.engine.switchOver({ services: ['mail'], to: 'secondary', hold: 1000 }, ACTOR);
+    expect(slow.mock.calls.map(([{ kind }]) => kind)).toContain('rules');
+    for (const spy of [slow, prepared]) spy.mockRestore();
+    expect(atFlip).toMatch(/192\.0\.2\.25,tcp:25 until/);
+    await bench.pass(2000);
+    await bench.expectKernelIsPlan();
+  });
+
+  test('that the kernel refuses leave nothing of their switch: nobody was moved, and that is told', async () => {
+    const mark = bench.lastJournal();
+    bench.fail((_, what) => (what === 'rules' ? 'refuse' : undefined));
+    const order = { services: ['mail'], to: 'secondary', hold: 1000 } as const;
+    await expect(bench.engine.switchOver(order, ACTOR)).rejects.toThrow('the kernel refused the hold');
+    bench.fail(() => undefined);
+    expect(bench.store.intents()).toEqual([]);
+    expect(bench.kindsAfter(mark)).toEqual(['fail']);
+    expect(bench.store.switches(1)[0]?.error).toContain('the kernel refused the hold');
+    expect(bench.kernel.dump((set) => set.startsWith('dir-hold'))).not.toContain('tcp:25');
+    expect(await bench.reached('192.0.2.25')).toBe('10.25.0.2');
+    await bench.engine.switchOver(order, ACTOR);
+    await bench.pass(2000);
     await bench.expectKernelIsPlan();
   });
 

@@ -29,7 +29,7 @@ async function open(): Promise<Bench> {
 const whereAll = (bench: Bench): Promise<(string | null)[]> =>
   Promise.all(ADDRESSES.map((address) => bench.reached(address)));
 
-async function courseOf({ prepare, run }: Verb): Promise<Course> {
+async function courseOf({ prepare, run, holds }: Verb): Promise<Course> {
   const bench = await open();
   await prepare?.(bench);
   const [before, placesBefore] = [await bench.state(), await whereAll(bench)];
@@ -40,7 +40,7 @@ async function courseOf({ prepare, run }: Verb): Promise<Course> {
     before,
     after: await bench.state(),
     effects,
-    places: new Set([...placesBefore, ...(await whereAll(bench))]),
+    places: new Set([...placesBefore, ...(await whereAll(bench)), ...(holds === true ? [null] : [])]),
   };
 }
 

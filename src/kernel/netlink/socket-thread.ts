@@ -45,7 +45,8 @@ export class SocketThread {
         this.#thread.hold(this.#held.size > 0);
       },
       close: () => {
-        this.#sockets.delete(id);
+        // It is gone with its thread, where that has ended.
+        if (!this.#sockets.delete(id)) return;
         this.#held.delete(id);
         this.#thread.hold(this.#held.size > 0);
         this.#thread.ask({ do: 'close', id });

@@ -12,6 +12,8 @@ export interface Verb {
   readonly kind: JournalKind;
   /** What it does stands in a file that the next start reads in any case. */
   readonly inFile?: true;
+  /** Packets wait while it is under way. */
+  readonly holds?: true;
 }
 
 export const switchBoth = (bench: Bench): Promise<{ id: string }> =>
@@ -26,6 +28,15 @@ const enrol = (bench: Bench): Promise<unknown> =>
 /** Every verb that changes something. */
 export const VERBS: Readonly<Record<string, Verb>> = {
   switch: { run: switchBoth, kind: 'switch' },
+  'switch with a hold': {
+    run: (bench) =>
+      bench.engine.switchOver(
+        { services: ['mail', 'ldap'], to: 'secondary', confirmWithin: HOUR, hold: 1000 },
+        ACTOR,
+      ),
+    kind: 'switch',
+    holds: true,
+  },
   confirm: {
     prepare: switchBoth,
     run: (bench) => bench.engine.confirm(trialOf(bench), ACTOR),

@@ -28,6 +28,7 @@ export class ConntrackThread implements FlowTable {
   readonly #thread: Thread<Asked, Answered>;
   readonly #waiting = new Map<number, Waiting>();
   #last = 0;
+  #closed = false;
 
   /** `module`: one that calls `serveConntrack(parentPort)`. */
   constructor(module: URL) {
@@ -68,12 +69,17 @@ export class ConntrackThread implements FlowTable {
 
   /** Whatever waits is rejected with ECANCELED. */
   close(): Promise<void> {
+    this.#closed = true;
     this.#onEnd('the director ends while this waited for its answer', 'ECANCELED');
     return this.#thread.close({ do: 'end' });
   }
 
   #ask(question: Asking, flows: Waiting['flows'] = () => undefined): Promise<Answer> {
     return new Promise((resolve, reject) => {
+      if (this.#closed) {
+        reject(new KernelError('flows are not asked for any more: the director ends', { code: 'ECANCELED' }));
+        return;
+      }
       const id = ++this.#last;
       this.#waiting.set(id, { flows, resolve, reject });
       this.#thread.ask({ id, ...question });
