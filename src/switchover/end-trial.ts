@@ -5,7 +5,7 @@ import type { Slot } from '../model/state.ts';
 import type { Context } from './context.ts';
 import { journal, withEntries } from './context.ts';
 import type { Actor } from './director.ts';
-import { prepareFlip } from './flip.ts';
+import { flip } from './flip.ts';
 import { leaveOld } from './flows.ts';
 import { isDecided } from './registry.ts';
 import type { Entry } from './registry.ts';
@@ -44,10 +44,9 @@ export async function endTrial(
     trial: null,
     generation: entry.generation + 1,
   }));
-  const flip = prepareFlip(context, withEntries(context.entries, settled));
   const intent = tryIntent(context, record, how, actor);
   try {
-    const { flipMicros } = await flip.commit();
+    const { flipMicros } = await flip(context, withEntries(context.entries, settled));
     context.events.emit('flip', { micros: flipMicros, services: record.services });
   } catch (error) {
     forgetIntent(context, intent);

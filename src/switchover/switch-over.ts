@@ -10,8 +10,7 @@ import type { Context } from './context.ts';
 import { journal, publish, toRow, withEntries } from './context.ts';
 import type { Actor, SwitchOrder } from './director.ts';
 import { healthNow } from './fitness.ts';
-import { flip, prepareFlip } from './flip.ts';
-import type { Flip } from './flip.ts';
+import { flip } from './flip.ts';
 import { leaveOld } from './flows.ts';
 import type { Entry } from './registry.ts';
 import { domuAt } from './registry.ts';
@@ -25,7 +24,7 @@ import { domuAt } from './registry.ts';
  *       '--kernel or store refuses------------> failed
  *
  * A flip is one message: the idle bank of the choice list is filled, then both banks are exchanged.
- * Order of a switch: validated; bank filled and intent written; exchanged; trial and journal on the disk; old flows.
+ * Order of a switch: validated; intent written; bank filled; exchanged; trial and journal on the disk; old flows.
  * Whoever dies in between: before the exchange nothing has happened, after it recovery finds the bank and the intent.
  * Where the host dies, the kernel's sets die too: only what is acknowledged has to be on the disk itself.
  */
@@ -38,25 +37,9 @@ export async function switchOver(
   const entries = orderedEntries(context, order);
   if (order.force !== true) refuseUnprobed(entries, probed);
   const record = newRecord(context, order, entries, actor);
-  const onTrial = entries.map((entry): Entry => ({
-    ...entry,
-    trial: record,
-    generation: entry.generation + 1,
-  }));
-  const prepare = (): Flip => prepareFlip(context, withEntries(context.entries, onTrial));
-  // Before a hold it is too early: that takes its time.
-  const prepared = order.hold === undefined ? prepare() : null;
-  let intent: number;
-  try {
-    intent = intend(context, record, actor);
-  } catch (error) {
-    // The next one fills the same bank.
-    await prepared?.settled();
-    throw error;
-  }
-  const moving = { record, intent, entries, onTrial, actor };
-  if (order.hold === undefined) return moveEverybody(context, moving, prepared ?? prepare());
-  return moveHeld(context, moving, order.hold, prepare);
+  const intent = intend(context, record, actor);
+  const moving = { record, intent, entries, actor };
+  return order.hold === undefined ? moveEverybody(context, moving) : moveHeld(context, moving, order.hold);
 }
 
 function intend({ store }: Context, record: SwitchRecord, actor: Actor): number {
@@ -73,20 +56,15 @@ function intend({ store }: Context, record: SwitchRecord, actor: Actor): number 
   });
 }
 
-async function moveHeld(
-  context: Context,
-  moving: Moving,
-  forMs: number,
-  prepare: () => Flip,
-): Promise<SwitchRecord> {
-  let begun = false;
+async function moveHeld(context: Context, moving: Moving, forMs: number): Promise<SwitchRecord> {
+  const work = { begun: false };
   try {
     return await whileHeld(context, moving.entries, forMs, () => {
-      begun = true;
-      return moveEverybody(context, moving, prepare());
+      work.begun = true;
+      return moveEverybody(context, moving);
     });
   } catch (error) {
-    if (!begun) await fail(context, moving.record, moving.intent, error);
+    if (!work.begun) await fail(context, moving.record, moving.intent, error);
     throw error;
   }
 }
@@ -94,18 +72,20 @@ async function moveHeld(
 interface Moving {
   readonly record: SwitchRecord;
   readonly intent: number;
-  /** As they were, and as they shall be. */
   readonly entries: readonly Entry[];
-  readonly onTrial: readonly Entry[];
   readonly actor: Actor;
 }
 
 async function moveEverybody(
   context: Context,
-  { record, intent, entries, onTrial, actor }: Moving,
-  prepared: Flip,
+  { record, intent, entries, actor }: Moving,
 ): Promise<SwitchRecord> {
-  const flipped = await move(context, record, intent, prepared);
+  const onTrial = entries.map((entry): Entry => ({
+    ...entry,
+    trial: record,
+    generation: entry.generation + 1,
+  }));
+  const flipped = await move(context, record, intent, onTrial);
   const committed = { ...record, ...flipped, state: 'trial' as const, committedAt: context.clock.now() };
   try {
     keep(context, committed, onTrial, actor);
@@ -299,10 +279,10 @@ async function move(
   context: Context,
   record: SwitchRecord,
   intent: number,
-  prepared: Flip,
+  onTrial: readonly Entry[],
 ): Promise<{ flipMicros: number; familySkewMicros: number; error: null }> {
   try {
-    const { flipMicros, familySkewMicros } = await prepared.commit();
+    const { flipMicros, familySkewMicros } = await flip(context, withEntries(context.entries, onTrial));
     context.events.emit('flip', { micros: flipMicros, services: record.services });
     return { flipMicros, familySkewMicros, error: null };
   } catch (error) {

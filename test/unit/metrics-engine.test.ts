@@ -56,7 +56,7 @@ describe('rollbacks are told by their cause', () => {
   });
 
   it('the disk did not take the switch', async () => {
-    bench.fail((n, what) => (what === 'write' && n > 1 ? 'refuse' : undefined));
+    bench.fail((n, what) => (what === 'write' && n > 0 ? 'refuse' : undefined));
     await expect(switchMail()).rejects.toThrow();
     expect(await value('rollbacks_total{cause="failure"}')).toBe(1);
     expect(await value('journal_writable')).toBe(0);
