@@ -49,15 +49,14 @@ async function begin(context: Context, free: readonly Entry[], forMs: number): P
   context.events.emit('held', { cause: 'switch' });
 }
 
-/** Packets pass again with the first messages; then the rules that let them wait go. */
+/** Packets pass again with the first messages; then the rules that let them wait go. Each is tried whatever fails. */
 async function end(context: Context, free: readonly Entry[]): Promise<void> {
   const services = free.map(({ service }) => service);
-  try {
-    for (const { set, elements } of holdElements(services, context.clock.now()))
-      await context.kernel.apply({ kind: 'set-delete', set, elements, why: 'the switch is done' });
-    await applyEntries(context, context.entries, false);
-  } catch (error) {
+  const tell = (error: unknown): void => {
     const names = services.map(({ name }) => name);
     note(context, names, 'a hold could not be ended; it ends by itself', error);
-  }
+  };
+  for (const { set, elements } of holdElements(services, context.clock.now()))
+    await context.kernel.apply({ kind: 'set-delete', set, elements, why: 'the switch is done' }).catch(tell);
+  await applyEntries(context, context.entries, false).catch(tell);
 }
