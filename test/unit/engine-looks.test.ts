@@ -167,6 +167,8 @@ describe('after a switch', () => {
     await bench.pass(1000);
     const { id } = await bench.engine.switchOver(ORDER, ACTOR);
     await bench.engine.rollback(id, ACTOR);
+    // The choice is looked at, and later all there is.
+    await bench.pass(1000);
     await bench.pass(150_000);
     bench.kill();
     const observed = vi.spyOn(bench.kernel, 'observe');
