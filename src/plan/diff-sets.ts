@@ -13,12 +13,13 @@ const TOLERANCE_MS = 2500;
 /** Makes sets and fills them; whatever must not be matched any more goes in undoSets, after the rules. */
 export function* diffSets(desired: KernelState, observed: KernelState): Steps<Operation[]> {
   const existing = yield* indexInSteps(observed.sets, ({ name }) => name);
-  const operations: Operation[] = [];
+  // First: the kernel finds a set by comparing names, in the order in which they were made, and a switch waits for it.
+  const operations = createChoice(desired, observed);
   for (const set of desired.sets) {
     operations.push(...(yield* diffSet(set, existing.get(set.name))));
     yield;
   }
-  return [...operations, ...diffChoice(desired, observed)];
+  return [...operations, ...fillChoice(desired, observed)];
 }
 
 function* diffSet(set: SetState, existing: SetState | undefined): Steps<Operation[]> {
@@ -35,19 +36,19 @@ function* diffSet(set: SetState, existing: SetState | undefined): Steps<Operatio
     : [{ kind: 'set-add', set: spec, elements: missing, why: `not in ${set.name}: ${some(missing)}` }];
 }
 
-function diffChoice(desired: KernelState, observed: KernelState): Operation[] {
+function createChoice(desired: KernelState, observed: KernelState): Operation[] {
+  if (desired.choice === null || observed.choice !== null) return [];
+  return [{ kind: 'choice-create', why: 'the choice list or one of its banks is missing' }];
+}
+
+function fillChoice(desired: KernelState, observed: KernelState): Operation[] {
   if (desired.choice === null) return [];
   const { elements } = desired.choice;
-  const create: Operation[] =
-    observed.choice === null
-      ? [{ kind: 'choice-create', why: 'the choice list or one of its banks is missing' }]
-      : [];
   const there = new Map((observed.choice?.elements ?? []).map((element) => [element.key, element]));
   const equal =
     there.size === elements.length && elements.every((element) => same(element, there.get(element.key)));
-  if (equal) return create;
+  if (equal) return [];
   return [
-    ...create,
     {
       kind: 'choice-swap',
       choice: desired.choice,

@@ -246,7 +246,7 @@ function targetLines({ domu, address, marks, mapped }: Target, markMask: number)
     ),
     ...mapped.map(
       ({ protocol, port, target }) =>
-        `-p ${protocol} -m ${protocol} --dport ${port} -j DNAT --to-destination ${host}:${target}`,
+        `${matchPort(protocol, String(port))} -j DNAT --to-destination ${host}:${target}`,
     ),
     `-m comment --comment ${domu} -j DNAT --to-destination ${address.text}`,
   ];
@@ -318,9 +318,17 @@ function matchPorts(ports: readonly Port[]): string[] {
     const own = ports.filter((port) => port.protocol === protocol);
     const [only] = own;
     if (only === undefined) return [];
-    if (own.length === 1) return [`-p ${protocol} -m ${protocol} --dport ${range(only)}`];
+    if (own.length === 1) return [matchPort(protocol, range(only))];
     return chunks(own).map((chunk) => matchChunk(protocol, chunk));
   });
+}
+
+/**
+ * For each `-m udp --dport`, iptables(8) asks for all addresses that the host has (libxtables' XTTYPE_PORTRC resolves even
+ * a number, by getaddrinfo(3)): with 10,000 bridges, loading the rules would take minutes longer.
+ */
+function matchPort(protocol: Protocol, port: string): string {
+  return protocol === 'udp' ? `-p udp -m multiport --dports ${port}` : `-p tcp -m tcp --dport ${port}`;
 }
 
 function matchChunk(protocol: Protocol, chunk: readonly Port[]): string {

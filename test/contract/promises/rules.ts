@@ -36,7 +36,7 @@ function written(family: Family): Readonly<Record<TableName, Chains>> {
       'DIR-PRE': [
         '-m set ! --match-set dir-count dst -j RETURN',
         `-d ${vip} -p tcp -m multiport --dports 25,143,8000:8009 -g DIR-mail`,
-        `-d ${vip} -p udp -m udp --dport 514 -g DIR-mail`,
+        `-d ${vip} -p udp -m multiport --dports 514 -g DIR-mail`,
       ],
       'DIR-mail': ['-m set --match-set dir-hold dst,dst -g DIR-mail.b', '-g DIR-mail.a'],
       'DIR-mail.a': [
