@@ -213,10 +213,10 @@ export class FakeKernel extends FakeHost implements Kernel {
     this.bequests = bequests;
   }
 
-  counters(set: string): Promise<Map<string, Traffic>> {
+  counters(set: string, only?: ReadonlySet<string>): Promise<Map<string, Traffic>> {
     return this.#answer('counters', () => {
-      const living = [...setOf(this.state, set).elements].filter(([, element]) =>
-        isAlive(element, this.clock.now()),
+      const living = [...setOf(this.state, set).elements].filter(
+        ([key, element]) => only?.has(key) !== false && isAlive(element, this.clock.now()),
       );
       return new Map(living.map(([key, { packets, bytes }]) => [key, { packets, bytes }]));
     });

@@ -181,8 +181,8 @@ export class LinuxKernel implements Kernel {
     this.#fingerprint.bequeath(bequests);
   }
 
-  async counters(set: string): Promise<Map<string, Traffic>> {
-    const counters = await this.#lists.counters(set);
+  async counters(set: string, only?: ReadonlySet<string>): Promise<Map<string, Traffic>> {
+    const counters = await this.#lists.counters(set, only);
     if (counters === null) {
       throw new KernelError(`the counters of set ${set} could not be read: there is no such set`, {
         code: 'ENOENT',

@@ -8,12 +8,16 @@ import { setName } from '../plan/names.ts';
 export type Counters = Readonly<Record<Family, ReadonlyMap<string, Traffic>>>;
 
 /**
- * Of both families. A set that does not exist counts nothing: no service uses its family. One set after the other: a
+ * Of both families, of all addresses or of `only` these. A set that does not exist counts nothing: no service uses its family. One set after the other: a
  * flip that waits for its turn at the kernel waits for one of them, not for all.
  */
-export async function readCounters(kernel: Kernel, counter: Counter): Promise<Counters> {
+export async function readCounters(
+  kernel: Kernel,
+  counter: Counter,
+  only?: ReadonlySet<string>,
+): Promise<Counters> {
   const read = (family: Family): Promise<ReadonlyMap<string, Traffic>> =>
-    kernel.counters(setName(counter, family)).catch(() => new Map<string, Traffic>());
+    kernel.counters(setName(counter, family), only).catch(() => new Map<string, Traffic>());
   const four = await read(4);
   return { 4: four, 6: await read(6) };
 }

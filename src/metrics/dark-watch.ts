@@ -70,34 +70,45 @@ export class DarkWatch {
   }
 
   /**
-   * Looks now; answers the counters of directed connections that it saw. `open`: how many flows each of our marks has;
-   * with it also at connections one by one, where testers are directed to the dark DomU. Null: at counters alone.
+   * Looks now; answers the counters of directed connections that it saw. `open`: how many flows each of our marks has.
+   * Where testers are directed to the dark DomU it looks at connections one by one.
    */
-  look({ open }: { open: OpenFlows | null }): Promise<Counters> {
+  look({ open }: { open: OpenFlows }): Promise<Counters> {
     return this.#queue.run(() => this.#look(open));
   }
 
   #flipped(services: readonly string[]): void {
     this.#flips++;
     for (const name of services) this.#known.delete(name);
-    void this.look({ open: null }).catch(() => undefined);
+    this.#lookAtSome(({ service }) => services.includes(service.name));
     this.#whileOnTrial();
   }
 
   #whileOnTrial(): void {
     this.#cancel();
     this.#cancel = this.#clock.after(DURING_TRIALS_MS, () => {
-      void this.look({ open: null }).catch(() => undefined);
-      if (this.#engine.states().some(({ trial }) => trial !== null)) this.#whileOnTrial();
+      if (!this.#engine.states().some(isOnTrial)) return;
+      this.#lookAtSome(isOnTrial);
+      this.#whileOnTrial();
     });
   }
 
-  async #look(open: OpenFlows | null): Promise<Counters> {
+  /** At counters alone, and not at those of ten thousand services for the sake of one. */
+  #lookAtSome(which: (state: ServiceState) => boolean): void {
+    void this.#queue.run(() => this.#look(null, which)).catch(() => undefined);
+  }
+
+  async #look(
+    open: OpenFlows | null,
+    which: ((state: ServiceState) => boolean) | null = null,
+  ): Promise<Counters> {
     const flips = this.#flips;
-    const counters = await readCounters(this.#kernel, 'new');
+    const only = which === null ? undefined : addressesOf(this.#engine.states().filter(which));
+    const counters = await readCounters(this.#kernel, 'new', only);
     // What was read before a flip says nothing about who is dark after it; the flip has asked for a look of its own.
     if (flips !== this.#flips) return counters;
-    const states = this.#engine.states();
+    const all = this.#engine.states();
+    const states = which === null ? all : all.filter(which);
     const turn = new Turn();
     const close: Look[] = [];
     for (const state of states) {
@@ -111,7 +122,7 @@ export class DarkWatch {
       if (flips !== this.#flips) return counters;
     }
     if (open !== null) await this.#lookClosely(close, open);
-    this.#forget(states);
+    if (which === null) this.#forget(all);
     return counters;
   }
 
@@ -242,6 +253,15 @@ function filterFor({ state: { id }, dark }: Look, markMask: number): MarkFilter 
   const udp = encodeMark({ id: 0, slot: 'a', protocol: 'udp' }, markMask);
   return { value: encodeMark({ id, slot: dark, protocol: 'tcp' }, markMask), mask: (markMask & ~udp) >>> 0 };
 }
+
+const isOnTrial = ({ trial }: ServiceState): boolean => trial !== null;
+
+const addressesOf = (states: readonly ServiceState[]): Set<string> =>
+  new Set(
+    states.flatMap(({ slots }) =>
+      [slots.a, slots.b].flatMap(({ addresses }) => addresses.map(({ text }) => text)),
+    ),
+  );
 
 const idOf = ({ family, id }: Flow): string => `${family}/${id}`;
 

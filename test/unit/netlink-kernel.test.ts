@@ -339,20 +339,25 @@ describe('sets', () => {
   ])('counters are read as they are, whatever came and went since: IPv$family', async ({ family, key }) => {
     const set = spec('dir-count', 'hash:ip', family);
     await sets.create(set);
-    const counted = (n: number): void => {
-      const [packets, bytes] = [String(n), String(2 ** 33 + n)];
-      tool('ipset', 'add', 'dir-count', key(n), 'packets', packets, 'bytes', bytes);
+    const counted = (n: number, more = 0): void => {
+      const [packets, bytes] = [String(n + more), String(2 ** 33 + n)];
+      tool('ipset', '-exist', 'add', 'dir-count', key(n), 'packets', packets, 'bytes', bytes);
     };
     const numbers = Array.from({ length: 300 }, (_, n) => n);
-    const expected = (those: readonly number[]): unknown =>
-      new Map(those.map((n) => [key(n), { packets: n, bytes: 2 ** 33 + n }]));
+    const expected = (those: readonly number[], more = 0): unknown =>
+      new Map(those.map((n) => [key(n), { packets: n + more, bytes: 2 ** 33 + n }]));
     for (const n of numbers) counted(n);
     expect(await sets.counters('dir-count')).toEqual(expected(numbers));
     const left = numbers.filter((n) => n % 3 !== 0);
     await sets.remove(set, forGood(...numbers.filter((n) => n % 3 === 0).map(key)));
     expect(await sets.counters('dir-count')).toEqual(expected(left));
     for (const n of [0, 300, 301]) counted(n);
-    expect(await sets.counters('dir-count')).toEqual(expected([...left, 0, 300, 301]));
+    const last = [...left, 0, 300, 301];
+    expect(await sets.counters('dir-count')).toEqual(expected(last));
+    for (const more of [2 ** 24 + 2 ** 9, 2 ** 40 + 2 ** 31]) {
+      for (const n of last) counted(n, more);
+      expect(await sets.counters('dir-count')).toEqual(expected(last, more));
+    }
   });
 
   test('counters of elements that are no addresses alone have their whole keys', async () => {

@@ -218,18 +218,19 @@ export class IpsetClient {
     );
   }
 
-  /** Counters of the elements of a set, by key; null where it does not exist. */
-  async counters(name: string): Promise<Map<string, Traffic> | null> {
+  /** Counters of the elements of a set, by key, of all or of `only` these; null where it does not exist. */
+  async counters(name: string, only?: ReadonlySet<string>): Promise<Map<string, Traffic> | null> {
     return this.#explained(
       `the counters of set ${name} could not be read`,
       'nothing was changed',
       async () => {
         const messages = await this.#dumpOf(name, false);
         if (messages === null) return null;
-        const found = await this.#counters.read(name, messages);
+        const found = await this.#counters.read(name, messages, only);
         if (found !== null) return found;
         const [set] = await decodeSetsInTurns(messages, 0);
-        return new Map(set?.elements.map(({ key, packets, bytes }) => [key, { packets, bytes }]));
+        const elements = set?.elements.filter(({ key }) => only?.has(key) !== false);
+        return new Map(elements?.map(({ key, packets, bytes }) => [key, { packets, bytes }]));
       },
     );
   }
