@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { DirectorError, isExists, isNotFound } from '../lib/errors.ts';
+import { keep } from '../lib/keep.ts';
 import { printOfProgram } from '../lib/program.ts';
 import { Turn, stepByStep } from '../lib/turn.ts';
 import type { Kernel, LinkInfo, Scope } from '../kernel/kernel.ts';
@@ -7,6 +8,7 @@ import type { Choice, KernelState } from '../model/kernel-state.ts';
 import { EMPTY_KERNEL } from '../model/kernel-state.ts';
 import type { Operation } from '../model/operation.ts';
 import type { DirectorState, ServiceState } from '../model/state.ts';
+import { planChoice } from '../plan/choice.ts';
 import { diff, diffInSteps } from '../plan/diff.ts';
 import { SYSCTL, acceptRa } from '../plan/links.ts';
 import { Planner } from '../plan/plan.ts';
@@ -132,19 +134,27 @@ export class Reconciler {
   }
 
   /**
-   * Whether the kernel is known to hold what `state` wants, but for the choice, which is looked at. False where that is
-   * not known: then it takes a look at everything.
+   * Whether the kernel is known to hold what `state` wants, but for the choice, which is looked at. `no` where that is
+   * not known: then it takes a look at everything. `later` where something is being changed meanwhile.
    */
-  async isChoiceAlone(state: DirectorState): Promise<boolean> {
+  async isChoiceAlone(state: DirectorState): Promise<'yes' | 'no' | 'later'> {
     const { kernel } = this.#options;
     const { begun, underWay } = this.#changes;
     const known = this.#known;
-    if (known?.looked !== true || underWay > 0) return false;
+    if (underWay > 0) return 'later';
+    if (known?.looked !== true) return 'no';
     const [generation, choice] = await Promise.all([kernel.generation(), kernel.choice()]);
-    if (choice === null || generation !== known.generation || begun !== this.#changes.begun) return false;
-    return (
-      this.#differences({ ...known, plan: { ...known.plan, choice } }, this.#plan(state), state)?.length === 0
-    );
+    if (begun !== this.#changes.begun) return 'later';
+    if (choice === null || generation !== known.generation) return 'no';
+    return this.#differInChoice({ ...known, plan: { ...known.plan, choice } }, state) ? 'no' : 'yes';
+  }
+
+  /** Where nothing but trials is another, which the choice alone says, nothing else is planned. */
+  #differInChoice(found: Known, state: DirectorState): boolean {
+    const { choice } = found.plan;
+    if (differInTrialsAlone(found.state, state))
+      return diff({ ...EMPTY_KERNEL, choice: planChoice(state) }, { ...EMPTY_KERNEL, choice }).length > 0;
+    return this.#differences(found, this.#plan(state), state)?.length !== 0;
   }
 
   /** What a flip does: the choice is another one from then on. */
@@ -320,6 +330,21 @@ const needsLook = (operation: Operation): boolean =>
   operation.kind === 'sysctl' ||
   (operation.kind === 'rules' &&
     operation.tables.some(({ table, jumps }) => table !== 'raw' && jumps.length > 0));
+
+/** Or in nothing at all. Of a service that is the same object nothing is compared. */
+function differInTrialsAlone(a: DirectorState, b: DirectorState): boolean {
+  const { services: before, ...hostBefore } = a;
+  const { services: after, ...host } = b;
+  if (keep(hostBefore, host) !== hostBefore || before.length !== after.length) return false;
+  return before.every((one, at) => one === after[at] || isSameButForTrial(one, after[at]));
+}
+
+/** While a confirm is under way the rules, too, say who is live. */
+function isSameButForTrial(a: ServiceState, b: ServiceState | undefined): boolean {
+  if (b === undefined || a.pinned || b.pinned) return false;
+  const before = { ...a, trial: null };
+  return keep(before, { ...b, trial: null }) === before;
+}
 
 function scopeOf({ uplink }: DirectorState, wanted: KernelState): Scope {
   const links = new Set([...wanted.bridges.map(({ name }) => name), ...(uplink === null ? [] : [uplink])]);

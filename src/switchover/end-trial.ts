@@ -16,7 +16,8 @@ import { saveInTurn, saveRows } from './unsaved.ts';
 export function trialEntries(context: Context, id: string): { record: SwitchRecord; entries: Entry[] } {
   const record = context.store.switchById(id);
   if (record === null) throw new Refusal('unknown', `there is no switch "${id}"`);
-  const entries = [...context.entries.values()].filter(({ trial }) => trial?.id === id);
+  const named = record.services.flatMap((name) => context.entries.get(name) ?? []);
+  const entries = named.filter(({ trial }) => trial?.id === id);
   const state = entries.some(isDecided) ? 'confirmed' : record.state;
   if (state !== 'trial' || entries.length === 0) {
     throw new Refusal(

@@ -1,3 +1,4 @@
+import { withReplaced } from '../lib/replaced.ts';
 import type { Network } from '../model/address.ts';
 import { parseNetwork } from '../model/address.ts';
 import type { SwitchRecord } from '../model/records.ts';
@@ -62,17 +63,18 @@ export function eventfulOf(entries: Entries): readonly Entry[] {
 }
 
 /** The map with some of its entries replaced. */
-export function withEntries(entries: Entries, changed: readonly Entry[]): Map<string, Entry> {
-  const next = new Map(entries);
-  for (const entry of changed) next.set(entry.service.name, entry);
-  const names = new Set(changed.map(({ service }) => service.name));
-  const others = eventfulOf(entries).filter(({ service }) => !names.has(service.name));
-  eventful.set(next, [...others, ...[...names].flatMap((name) => next.get(name) ?? []).filter(isEventful)]);
+export function withEntries(entries: Entries, changed: readonly Entry[]): Entries {
+  if (changed.length === 0) return entries;
+  const values = new Map(changed.map((entry) => [entry.service.name, entry]));
+  const next = withReplaced(entries, values);
+  const others = eventfulOf(entries).filter(({ service }) => !values.has(service.name));
+  eventful.set(next, [...others, ...[...values.values()].filter(isEventful)]);
   return next;
 }
 
 /** The same without some of them. */
-export function withoutEntries(entries: Entries, names: readonly string[]): Map<string, Entry> {
+export function withoutEntries(entries: Entries, names: readonly string[]): Entries {
+  if (names.length === 0) return entries;
   const next = new Map(entries);
   for (const name of names) next.delete(name);
   return next;

@@ -34,6 +34,9 @@ const FIGHT_MS = 5_000;
 const PATIENCE = 4;
 const LONGEST_WAIT_MS = 30_000;
 
+/** So many looks at the choice may find it being changed before everything is looked at, whatever goes on. */
+const PUT_OFFS = 10;
+
 const NOT_SEEN: Prints = { choice: '', rest: '' };
 /** No kernel has this print. */
 const NOT_LOOKED = '';
@@ -54,6 +57,8 @@ export class Watch {
   #writtenAt = -Infinity;
   #wholeAt = 0;
   #stopped = false;
+  /** How often in a row a look at the choice came while it was being changed. */
+  #putOffs = 0;
   /** By what was put back (see nameOf): how often in a row, and when last. */
   readonly #struck = new Map<string, { times: number; at: number }>();
   /** Of what was repaired last; 0 while nobody fights. */
@@ -154,10 +159,9 @@ export class Watch {
     const restAsSeen = print.rest === this.#seen.rest;
     const asSeen = restAsSeen && print.choice === this.#seen.choice && entries === this.#wanted;
     if (restAsSeen && clock.now() < this.#wholeAt) {
-      if (asSeen || (await this.#onlyChosen(print, entries, called))) {
-        await this.#writeDown();
-        return false;
-      }
+      const chosen = asSeen ? 'yes' : await this.#onlyChosen(print, entries, called);
+      if (chosen === 'yes') await this.#writeDown();
+      if (chosen !== 'no') return false;
     }
     const began = clock.now();
     // What nobody has touched since it was looked at last is still printed the same.
@@ -183,16 +187,30 @@ export class Watch {
 
   /**
    * A switch has changed what is chosen, and so has whoever was directed elsewhere by it; nothing else is looked at for
-   * that. What is written down until everything is: a director that starts then has to look.
+   * that. What is written down until everything is: a director that starts then has to look. While one switch follows
+   * another it is put off a few times.
    */
-  async #onlyChosen(print: Prints, entries: Context['entries'], called: number): Promise<boolean> {
+  async #onlyChosen(
+    print: Prints,
+    entries: Context['entries'],
+    called: number,
+  ): Promise<'yes' | 'no' | 'later'> {
     const context = this.#context;
-    if (!(await context.reconciler.isChoiceAlone(stateOf(context)))) return false;
-    if (entries !== context.entries || called !== this.#called) return false;
+    const alone = await context.reconciler.isChoiceAlone(stateOf(context));
+    const moved = entries !== context.entries || called !== this.#called;
+    if (alone === 'later' || (alone === 'yes' && moved)) return this.#putOff();
+    this.#putOffs = 0;
+    if (alone === 'no') return 'no';
     this.#seen = print;
     this.#wanted = entries;
     this.#before = { entries, print: NOT_LOOKED };
-    return true;
+    return 'yes';
+  }
+
+  #putOff(): 'no' | 'later' {
+    this.#again = true;
+    this.#putOffs = (this.#putOffs + 1) % PUT_OFFS;
+    return this.#putOffs === 0 ? 'no' : 'later';
   }
 
   /** Also while nothing has to be looked at: a disk that takes nothing is told by /readyz before somebody needs it. */

@@ -12,6 +12,7 @@ import { portKeys } from '../../src/plan/sets.ts';
 import { diff } from '../../src/plan/diff.ts';
 import { plan, Planner } from '../../src/plan/plan.ts';
 import { renderDifference } from '../../src/render/difference.ts';
+import { render } from '../../src/render/render.ts';
 import { frames } from '../support.ts';
 import {
   CUSTOMER,
@@ -344,6 +345,19 @@ describe('the steps of a switch', () => {
           expect(essence(await observe(kernel, confirmed))).toEqual(essence(desired(confirmed)));
         },
       ),
+      RUNS,
+    );
+  });
+
+  it('a trial changes the choice, and nothing else of a plan, unless a confirm is under way', () => {
+    fc.assert(
+      fc.property(states, (state) => {
+        const withTrial = (one: typeof trial | null): unknown => {
+          const services = state.services.map((service) => ({ ...service, pinned: false, trial: one }));
+          return essence({ ...render(FRAMES, plan({ ...state, services })), choice: null });
+        };
+        expect(withTrial(trial)).toEqual(withTrial(null));
+      }),
       RUNS,
     );
   });
