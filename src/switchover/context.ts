@@ -5,9 +5,10 @@ import type { Kernel } from '../kernel/kernel.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { Events } from '../lib/events.ts';
 import type { SerialQueue } from '../lib/queue.ts';
+import { replacedKeys } from '../lib/replaced.ts';
 import { formatNetwork } from '../model/address.ts';
 import type { JournalKind, JournalRecord } from '../model/records.ts';
-import type { DirectorState } from '../model/state.ts';
+import type { DirectorState, ServiceState } from '../model/state.ts';
 import type { Operation } from '../model/operation.ts';
 import type { Reconciler } from '../reconcile/reconciler.ts';
 import type { ServiceRow, Store } from '../store/store.ts';
@@ -51,6 +52,11 @@ interface KnownState {
   readonly state: DirectorState;
 }
 
+interface LastState {
+  readonly entries: Entries;
+  readonly known: KnownState;
+}
+
 /** What every verb works with. `entries` and `config` are replaced, never changed in place. */
 export interface Context {
   readonly kernel: Kernel;
@@ -77,24 +83,50 @@ export interface Context {
   leaving: readonly Old[];
   /** What stateOf() has made of entries, and for how long it holds. */
   readonly states: WeakMap<Entries, KnownState>;
+  /** What it has made last, and of which. */
+  lastState: LastState | null;
   /** Torn down: nothing is directed any more. */
   down: boolean;
 }
 
 /** The same object as before while nothing has changed and nothing has come to its end. */
 export function stateOf(context: Context, entries: Entries = context.entries): DirectorState {
-  const { clock, config, states } = context;
+  const { clock, config, states, lastState: last } = context;
   const { interfaces } = context.guests;
   const now = clock.now();
+  const holds = ({ from, until, ...of }: KnownState): boolean =>
+    of.config === config && of.interfaces === interfaces && now >= from && now < until;
   const known = states.get(entries);
-  const holds = known?.config === config && known.interfaces === interfaces;
-  if (holds && now >= known.from && now < known.until) return known.state;
+  if (known !== undefined && holds(known)) return known.state;
+  const toNow = (entry: Entry): ServiceState => toState(entry, now, interfaces);
+  const services =
+    (last !== null && holds(last.known) ? servicesAfter(last, entries, toNow) : null) ??
+    Array.from(entries.values(), toNow);
   const { uplink, markMask } = config;
-  const services = [...entries.values()].map((entry) => toState(entry, now, interfaces));
   const connected = interfaces === null ? {} : { connected: interfaces.connected };
   const state = { uplink, markMask, services, ...connected };
-  states.set(entries, { config, interfaces, from: now, until: nextEnd(entries, now), state });
+  const made = { config, interfaces, from: now, until: nextEnd(entries, now), state };
+  states.set(entries, made);
+  context.lastState = { entries, known: made };
   return state;
+}
+
+/** Where few of ten thousand entries are others than the last time; null where that is not known. */
+function servicesAfter(
+  { entries: before, known }: LastState,
+  entries: Entries,
+  toNow: (entry: Entry) => ServiceState,
+): ServiceState[] | null {
+  const changed = replacedKeys(before, entries);
+  if (changed === null) return null;
+  const names = new Set([...changed].filter((name) => before.get(name) !== entries.get(name)));
+  const services = [...known.state.services];
+  for (let at = 0; names.size > 0 && at < services.length; at++) {
+    const name = services[at]?.service.name ?? '';
+    const entry = names.delete(name) ? entries.get(name) : undefined;
+    if (entry !== undefined) services[at] = toNow(entry);
+  }
+  return services;
 }
 
 /** The next moment after `now` at which something of theirs ends by itself; Infinity where nothing will. */

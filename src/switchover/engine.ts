@@ -148,6 +148,7 @@ export class Engine implements Director {
       leaving: [],
       reserved: new Map(),
       states: new WeakMap(),
+      lastState: null,
       down: false,
       wake: () => this.#schedule(),
     };

@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { withReplaced } from '../../src/lib/replaced.ts';
+import { replacedKeys, withReplaced } from '../../src/lib/replaced.ts';
 
 test('a map with values replaced, again and again, is what a copy would be, and what it was made of stays', () => {
   const key = fc.nat(200);
@@ -17,6 +17,10 @@ test('a map with values replaced, again and again, is what a copy would be, and 
           const next = withReplaced(map, values);
           expected = new Map([...expected, ...values]);
           expect([...map]).toEqual(before);
+          const differing = [...next].filter(([one, value]) => map.get(one) !== value).map(([one]) => one);
+          const replaced = replacedKeys(map, next);
+          if (replaced !== null) expect([...replaced]).toEqual(expect.arrayContaining(differing));
+          else expect(next).toBeInstanceOf(Map);
           map = next;
           expect([...map]).toEqual([...expected]);
           expect([...map.keys()]).toEqual([...expected.keys()]);
