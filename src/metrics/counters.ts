@@ -8,8 +8,8 @@ import { setName } from '../plan/names.ts';
 export type Counters = Readonly<Record<Family, ReadonlyMap<string, Traffic>>>;
 
 /**
- * Of both families, of all addresses or of `only` these. A set that does not exist counts nothing: no service uses its family. One set after the other: a
- * flip that waits for its turn at the kernel waits for one of them, not for all.
+ * Of both families, of all addresses or of `only` these. A set that does not exist counts nothing: no service uses its
+ * family. One set after the other: a flip that waits for its turn at the kernel waits for one of them, not for all.
  */
 export async function readCounters(
   kernel: Kernel,

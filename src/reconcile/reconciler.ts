@@ -149,6 +149,16 @@ export class Reconciler {
     return this.#differInChoice({ ...known, plan: { ...known.plan, choice } }, state) ? 'no' : 'yes';
   }
 
+  /**
+   * Our own change was the last one, as far as rules tell, and nobody has looked at it since: what the kernel says now
+   * differs from what it said before because of it.
+   */
+  async isAsMade(): Promise<boolean> {
+    const known = this.#known;
+    if (known?.looked !== false) return false;
+    return (await this.#options.kernel.generation()) === known.generation && known === this.#known;
+  }
+
   /** Where nothing but trials is another, which the choice alone says, nothing else is planned. */
   #differInChoice(found: Known, state: DirectorState): boolean {
     const { choice } = found.plan;

@@ -37,6 +37,14 @@ const LONGEST_WAIT_MS = 30_000;
 /** So many looks at the choice may find it being changed before everything is looked at, whatever goes on. */
 const PUT_OFFS = 10;
 
+/**
+ * After a change of ours everything is looked at, but not before nothing else has been changed for as long as that
+ * takes: of a hundred services that are added one after another none waits for a look at all. No longer than this, and
+ * not for more than so many of these; milliseconds.
+ */
+const SETTLED_MS = 1000;
+const UNSETTLED = 5;
+
 const NOT_SEEN: Prints = { choice: '', rest: '' };
 /** No kernel has this print. */
 const NOT_LOOKED = '';
@@ -57,6 +65,11 @@ export class Watch {
   #writtenAt = -Infinity;
   #wholeAt = 0;
   #stopped = false;
+  /** How long the last look at everything took; milliseconds. */
+  #took = 0;
+  /** Changes of ours that nobody has looked at yet: when the first and the last of them were noticed. */
+  #unlooked: { readonly entries: Context['entries']; readonly first: number; readonly last: number } | null =
+    null;
   /** How often in a row a look at the choice came while it was being changed. */
   #putOffs = 0;
   /** By what was put back (see nameOf): how often in a row, and when last. */
@@ -153,6 +166,10 @@ export class Watch {
   async #differs(): Promise<boolean> {
     const { clock, events, kernel, reconciler, unfinished, unsaved } = this.#context;
     if (unfinished.length + unsaved.length > 0) return true;
+    if (await this.#settles()) {
+      this.#again = true;
+      return false;
+    }
     const called = this.#called;
     const print = await kernel.fingerprint(WATCHED_SYSCTLS);
     const { entries } = this.#context;
@@ -175,14 +192,26 @@ export class Watch {
     // Taken before the look: what came between is another print next time.
     this.#seen = called === this.#called ? print : NOT_SEEN;
     this.#wanted = entries;
-    const took = Math.max(clock.now() - began, 0);
-    this.#wholeAt = clock.now() + Math.min(Math.max(WHOLE_MS, took * WHOLE_SHARE), WHOLE_AT_LEAST_MS);
+    this.#unlooked = null;
+    this.#took = Math.max(clock.now() - began, 0);
+    this.#wholeAt = clock.now() + Math.min(Math.max(WHOLE_MS, this.#took * WHOLE_SHARE), WHOLE_AT_LEAST_MS);
     if (this.#isOver()) {
       this.#strikes = 0;
       this.#struck.clear();
     }
     events.emit('undisturbed', {});
     return false;
+  }
+
+  /** Another change of ours may follow, and nobody else has changed a rule: the look can wait a moment. */
+  async #settles(): Promise<boolean> {
+    const { clock, entries, reconciler } = this.#context;
+    if (this.#took === 0 || this.#seen === NOT_SEEN || !(await reconciler.isAsMade())) return false;
+    const now = clock.now();
+    const { first, last, entries: seen } = this.#unlooked ?? { first: now, last: now, entries: null };
+    this.#unlooked = { entries, first, last: entries === seen ? last : now };
+    const quiet = Math.min(this.#took, SETTLED_MS);
+    return now - this.#unlooked.last < quiet && now - first < UNSETTLED * quiet;
   }
 
   /**

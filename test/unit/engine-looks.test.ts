@@ -189,6 +189,60 @@ describe('after a switch', () => {
   });
 });
 
+describe('where a look at everything takes long', () => {
+  const LOOK_MS = 800;
+  let looks = 0;
+  const enrol = (host: number): Promise<unknown> =>
+    bench.engine.enrol('mail', network(`203.0.113.${host}`), { expiresIn: null, note: null }, ACTOR);
+
+  beforeEach(async () => {
+    const { kernel, clock } = bench;
+    const observe = kernel.observe.bind(kernel);
+    const spy = vi.spyOn(kernel, 'observe').mockImplementation(async (scope) => {
+      looks++;
+      const state = await observe(scope);
+      await new Promise<void>((resolve) => void clock.after(LOOK_MS, resolve));
+      return state;
+    });
+    // Until a look has ended, and another is not due.
+    await clock.turn(12_000);
+    await clock.turn(2 * LOOK_MS);
+    looks = 0;
+    return () => spy.mockRestore();
+  });
+
+  test('one change after another is made first, and then looked at', async () => {
+    for (let n = 1; n <= 6; n++) {
+      await enrol(n);
+      await bench.pass(500);
+    }
+    expect(looks).toBe(0);
+    await bench.clock.turn(3 * LOOK_MS);
+    expect(looks).toBe(1);
+    vi.restoreAllMocks();
+    await bench.expectKernelIsPlan();
+  });
+
+  test('that is put off for a while alone', async () => {
+    for (let n = 1; n <= 20; n++) {
+      await enrol(n);
+      await bench.pass(500);
+    }
+    expect(looks).toBeGreaterThan(0);
+  });
+
+  test('rules that somebody else takes away meanwhile are put back at once', async () => {
+    await enrol(1);
+    await bench.pass(100);
+    bench.kernel.flushTable(4, 'nat');
+    await bench.pass(300);
+    expect(looks).toBeGreaterThan(0);
+    await bench.clock.turn(6 * LOOK_MS);
+    vi.restoreAllMocks();
+    await bench.expectKernelIsPlan();
+  });
+});
+
 describe('rules of a hold', () => {
   const HOLD = 'chain ip raw DIR-HOLD\n  -m set --match-set dir-hold dst,dst -j DROP';
 

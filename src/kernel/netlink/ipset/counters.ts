@@ -49,8 +49,9 @@ export class CounterReader {
   readonly #seen = new Map<string, Seen>();
 
   /**
-   * By key, from the messages of a dump of the set of this name, of all elements or of `only` these; null where it is no set of addresses, or the answer is
-   * not as the kernel writes it today: whoever asked then reads it attribute by attribute.
+   * By key, from the messages of a dump of the set of this name, of all elements or of `only` these; null where it is no
+   * set of addresses, or the answer is not as the kernel writes it today: whoever asked then reads it attribute by
+   * attribute.
    */
   async read(
     name: string,
