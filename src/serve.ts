@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
+import { setFlagsFromString } from 'node:v8';
 import type { Logger } from 'pino';
 import { startServer } from './api/server.ts';
 import type { Config } from './config/index.ts';
@@ -42,6 +43,12 @@ import { openHypervisor } from './xen/open.ts';
 /** What a thread that reads a configuration runs; beside this module, in a bundle too. */
 const READING = new URL('reading.js', import.meta.url);
 
+/**
+ * By how much the heap may grow beyond what is in use before V8 looks for what is not: left alone it takes twice what a
+ * director of thousands of services needs, for work that comes once in a while.
+ */
+const THRIFT = '--heap-growing-percent=20';
+
 export interface ServeOptions {
   readonly configFile: string;
   /** The directory of the frames. */
@@ -63,6 +70,7 @@ interface Surroundings {
 
 /** Runs the daemon until SIGTERM or SIGINT; answers the exit code. What cannot start has not touched the kernel. */
 export async function serve(options: ServeOptions): Promise<number> {
+  setFlagsFromString(THRIFT);
   const log = openLog(process.env);
   const releaser = new Releaser();
   const systemd = new Systemd(process.env, (text) => log.warn(text));

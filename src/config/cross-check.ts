@@ -25,28 +25,38 @@ export function crossCheck(services: readonly Service[], host: HostDraft = {}): 
   return crossProblems(services, host).map(toFault);
 }
 
-/** The same of one more service and others that fit together: told is what is wrong between it and them. */
-export function crossCheckOne(service: Service, others: readonly Service[], host: HostDraft = {}): Fault[] {
-  const claimed = new Set(claimsOf(service));
-  const networks = networksOf(service);
-  const near = others.filter(
-    (other) =>
-      claimsOf(other).some((claim) => claimed.has(claim)) ||
-      networksOf(other).some((network) => networks.some((own) => touches(network, own))),
-  );
-  return crossCheck([...near, service], host);
+/**
+ * The same of one more service and others that fit together: told is what is wrong between it and them. `before`: what it
+ * was when it fitted together with them, if it was there.
+ */
+export function crossCheckOne(
+  service: Service,
+  others: readonly Service[],
+  host: HostDraft = {},
+  before?: Service,
+): Fault[] {
+  const addresses = new Set(service.addresses.map(({ text }) => text));
+  const settled = new Set(before === undefined ? [] : claimsOf(before));
+  const claimed = new Set(claimsOf(service).filter((claim) => !settled.has(claim)));
+  const known = before === undefined ? [] : networksOf(before);
+  const networks = networksOf(service).filter((own) => !known.some((one) => isSame(one, own)));
+  const isNear = (other: Service): boolean =>
+    other.addresses.some(({ text }) => addresses.has(text)) ||
+    (claimed.size > 0 && claimsOf(other).some((claim) => claimed.has(claim))) ||
+    (networks.length > 0 &&
+      networksOf(other).some((network) => networks.some((own) => touches(network, own))));
+  return crossCheck([...others.filter(isNear), service], host);
 }
 
 const claims = new WeakMap<Service, readonly string[]>();
 
-/** Whatever it could have in common with another one, by kind. */
+/** Whatever it alone may have, by kind. */
 function claimsOf(service: Service): readonly string[] {
   const known = claims.get(service);
   if (known !== undefined) return known;
-  const named = [interfaceClaims, domuNameClaims, domainClaims, macClaims, domuAddressClaims].flatMap(
+  const made = [interfaceClaims, domuNameClaims, domainClaims, macClaims, domuAddressClaims].flatMap(
     (claim, kind) => claim(service).map(([thing]) => `${kind} ${thing}`),
   );
-  const made = [...named, ...service.addresses.map(({ text }) => `address ${text}`)];
   claims.set(service, made);
   return made;
 }
@@ -78,6 +88,9 @@ function rangeOf({ family, address, prefix }: Network, wide: boolean): Range {
   const first = toBits({ family, text: address });
   return { family, first, last: first + (1n << BigInt(FULL_PREFIX[family] - prefix)) - 1n, wide };
 }
+
+const isSame = (a: Range, b: Range): boolean =>
+  a.family === b.family && a.wide === b.wide && a.first === b.first && a.last === b.last;
 
 const touches = (a: Range, b: Range): boolean =>
   a.family === b.family && (a.wide || b.wide) && a.first <= b.last && b.first <= a.last;

@@ -189,9 +189,10 @@ export class DarkWatch {
   /** Nothing was compared: whoever tests by now is one more that the next look must know. */
   #remember(state: ServiceState): void {
     const known = this.#known.get(state.service.name);
-    if (known === undefined) return;
+    const directed = directedTesters(state);
+    if (known === undefined || directed.every((source) => known.testers.includes(source))) return;
     const testers = new Map(
-      [...known.testers, ...directedTesters(state)].map((source) => [formatNetwork(source), source]),
+      [...known.testers, ...directed].map((source) => [formatNetwork(source), source]),
     );
     this.#known.set(state.service.name, { ...known, testers: [...testers.values()] });
   }

@@ -42,9 +42,11 @@ interface Planned {
 export class Planner {
   readonly #chains = { 4: new ChainPlanner(4), 6: new ChainPlanner(6) };
   readonly #sets = { 4: new SetPlanner(4), 6: new SetPlanner(6) };
-  #planned = new WeakMap<ServiceState, Planned>();
-  /** What each service was when it was another object. */
-  #last = new Map<string, Planned>();
+  /** The services of the last time, and what was planned of them. */
+  #last: { readonly services: readonly ServiceState[]; readonly planned: readonly Planned[] } = {
+    services: [],
+    planned: [],
+  };
   #addresses: { readonly of: readonly (readonly LinkAddress[])[]; readonly all: readonly LinkAddress[] } = {
     of: [],
     all: [],
@@ -72,20 +74,21 @@ export class Planner {
     };
   }
 
-  #plannedOf({ services, uplink, markMask }: DirectorState): Planned[] {
-    if (this.#host.uplink !== uplink || this.#host.markMask !== markMask) {
-      this.#host = { uplink, markMask };
-      this.#planned = new WeakMap();
-    }
+  #plannedOf({ services, uplink, markMask }: DirectorState): readonly Planned[] {
+    const isNewHost = this.#host.uplink !== uplink || this.#host.markMask !== markMask;
     const before = this.#last;
-    this.#last = new Map();
-    return services.map((state) => {
-      const { name } = state.service;
-      const known = this.#planned.get(state) ?? keep(before.get(name), planned(state, uplink, markMask));
-      this.#planned.set(state, known);
-      this.#last.set(name, known);
-      return known;
+    this.#host = { uplink, markMask };
+    let places: ReadonlyMap<string, number> | null = null;
+    const all = services.map((state, at) => {
+      if (state === before.services[at] && !isNewHost) return before.planned[at] as Planned;
+      places ??= new Map(before.services.map(({ service }, place) => [service.name, place]));
+      const place = places.get(state.service.name) ?? -1;
+      const known = before.planned[place];
+      if (known !== undefined && state === before.services[place] && !isNewHost) return known;
+      return keep(known, planned(state, uplink, markMask));
     });
+    this.#last = { services, planned: all };
+    return all;
   }
 
   #addressesOf(services: readonly Planned[]): readonly LinkAddress[] {

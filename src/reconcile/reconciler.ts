@@ -368,21 +368,32 @@ function existing(
   links: readonly LinkInfo[],
   { connected }: DirectorState,
 ): KernelState {
-  const names = new Set(links.map(({ name }) => name));
-  const free = new Set(links.flatMap((link) => (isTheScripts(link, connected) ? [] : [link.name])));
-  const placed = new Set(links.flatMap(({ name, master }) => (master === null ? [] : [name])));
+  if (wanted.bridges.length + wanted.addresses.length === 0) return wanted;
+  const byName = linksByName(links);
+  const isFree = (name: string): boolean => {
+    const link = byName.get(name);
+    return link !== undefined && !isTheScripts(link, connected);
+  };
   const bridges = new Set(wanted.bridges.map(({ name }) => name));
   return {
     ...wanted,
     bridges: wanted.bridges.map((bridge) => ({
       ...bridge,
       members: [
-        ...bridge.members.filter((name) => free.has(name)),
-        ...bridge.members.map(standIn).filter((name) => placed.has(name)),
+        ...bridge.members.filter(isFree),
+        ...bridge.members.map(standIn).filter((name) => (byName.get(name)?.master ?? null) !== null),
       ],
     })),
-    addresses: wanted.addresses.filter(({ link }) => names.has(link) || bridges.has(link)),
+    addresses: wanted.addresses.filter(({ link }) => byName.has(link) || bridges.has(link)),
   };
+}
+
+const names = new WeakMap<readonly LinkInfo[], ReadonlyMap<string, LinkInfo>>();
+
+function linksByName(links: readonly LinkInfo[]): ReadonlyMap<string, LinkInfo> {
+  const known = names.get(links) ?? new Map(links.map((link) => [link.name, link]));
+  names.set(links, known);
+  return known;
 }
 
 /**

@@ -49,10 +49,11 @@ export async function define(
 function readDefinition(context: Context, name: string, definition: unknown): Service {
   const parsed = parseService(name, definition);
   if ('faults' in parsed) throw refusal('invalid', name, parsed.faults);
-  const others = [...context.entries.values()].flatMap(({ service }) =>
-    service.name === name ? [] : service,
+  const before = context.entries.get(name)?.service;
+  const others = Array.from(context.entries.values(), ({ service }) => service).filter(
+    (service) => service !== before,
   );
-  const faults = crossCheckOne(parsed.service, others, context.config);
+  const faults = crossCheckOne(parsed.service, others, context.config, before);
   if (faults.length > 0) throw refusal('unprocessable', name, faults);
   return parsed.service;
 }
