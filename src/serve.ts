@@ -44,10 +44,11 @@ import { openHypervisor } from './xen/open.ts';
 const READING = new URL('reading.js', import.meta.url);
 
 /**
- * By how much the heap may grow beyond what is in use before V8 looks for what is not: left alone it takes twice what a
- * director of thousands of services needs, for work that comes once in a while.
+ * By how much the heap may grow beyond what is in use before V8 looks for what is not; left alone it takes twice what is
+ * needed, for work that comes once in a while. With many services memory is dearer than the time to look.
  */
-const THRIFT = '--heap-growing-percent=20';
+const GROWTH = { few: 60, many: 20 };
+const MANY = 5000;
 
 export interface ServeOptions {
   readonly configFile: string;
@@ -70,13 +71,14 @@ interface Surroundings {
 
 /** Runs the daemon until SIGTERM or SIGINT; answers the exit code. What cannot start has not touched the kernel. */
 export async function serve(options: ServeOptions): Promise<number> {
-  setFlagsFromString(THRIFT);
   const log = openLog(process.env);
   const releaser = new Releaser();
   const systemd = new Systemd(process.env, (text) => log.warn(text));
   systemd.status('reading the configuration, and bringing the kernel to what it says');
   try {
     const { config, keep } = await mustRead(options.configFile);
+    const growth = config.services.length < MANY ? GROWTH.few : GROWTH.many;
+    setFlagsFromString(`--heap-growing-percent=${growth}`);
     const ended = untilSignal(log, releaser);
     const meter: { current: Meter | null } = { current: null };
     const openRoute = routeSockets(releaser);

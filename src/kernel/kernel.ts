@@ -139,8 +139,11 @@ export interface Kernel {
    * another director is there by then. Somebody else has to survive for it: it is a help, not a promise.
    */
   bequeath(bequests: readonly Bequest[]): void;
-  /** Counters of a set's elements, by key; of all, or of `only` these. */
-  counters(set: string, only?: ReadonlySet<string>): Promise<Map<string, Traffic>>;
+  /**
+   * Counters of a set's elements, by key; of all, or of `only` these. It may be the same map as before while nothing has
+   * been counted.
+   */
+  counters(set: string, only?: ReadonlySet<string>): Promise<ReadonlyMap<string, Traffic>>;
   /** What this host lacks to do the work: one sentence each, with how to get it. */
   missing(): Promise<string[]>;
   close(): Promise<void>;

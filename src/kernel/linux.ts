@@ -181,7 +181,7 @@ export class LinuxKernel implements Kernel {
     this.#fingerprint.bequeath(bequests);
   }
 
-  async counters(set: string, only?: ReadonlySet<string>): Promise<Map<string, Traffic>> {
+  async counters(set: string, only?: ReadonlySet<string>): Promise<ReadonlyMap<string, Traffic>> {
     const counters = await this.#lists.counters(set, only);
     if (counters === null) {
       throw new KernelError(`the counters of set ${set} could not be read: there is no such set`, {

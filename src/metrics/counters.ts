@@ -7,6 +7,8 @@ import { setName } from '../plan/names.ts';
 /** By address. */
 export type Counters = Readonly<Record<Family, ReadonlyMap<string, Traffic>>>;
 
+const NOTHING: ReadonlyMap<string, Traffic> = new Map();
+
 /**
  * Of both families, of all addresses or of `only` these. A set that does not exist counts nothing: no service uses its
  * family. One set after the other: a flip that waits for its turn at the kernel waits for one of them, not for all.
@@ -17,7 +19,7 @@ export async function readCounters(
   only?: ReadonlySet<string>,
 ): Promise<Counters> {
   const read = (family: Family): Promise<ReadonlyMap<string, Traffic>> =>
-    kernel.counters(setName(counter, family), only).catch(() => new Map<string, Traffic>());
+    kernel.counters(setName(counter, family), only).catch(() => NOTHING);
   const four = await read(4);
   return { 4: four, 6: await read(6) };
 }

@@ -1,6 +1,6 @@
 import { METER_MODES } from '../meter/report.ts';
 import type { CpuFlow, CpuReport } from '../meter/report.ts';
-import { KeptLabels, NAME, familyOf, familyWith, labelText } from './text-format.ts';
+import { Kept, NAME, familyOf, familyWith, labelText } from './text-format.ts';
 import type { Family, Sample } from './text-format.ts';
 
 /** What one DomU's vifs carried in one direction, with its labels. */
@@ -10,10 +10,10 @@ export interface LabelledFlow {
 }
 
 /** The same at each scrape. */
-export const flowLabels = (): KeptLabels<CpuFlow> =>
-  new KeptLabels(
+export const flowLabels = (): Kept<CpuFlow, string> =>
+  new Kept(
     ({ service, role, domu, direction }) => `${service} ${role} ${domu} ${direction}`,
-    ({ service, role, domu, direction }) => ({ service, role, domu, direction }),
+    ({ service, role, domu, direction }) => labelText({ service, role, domu, direction }),
   );
 
 /** What routing costs, as the meter tells it; how each figure was made is told by `meter_mode`. */

@@ -191,9 +191,7 @@ export class DarkWatch {
     const known = this.#known.get(state.service.name);
     const directed = directedTesters(state);
     if (known === undefined || directed.every((source) => known.testers.includes(source))) return;
-    const testers = new Map(
-      [...known.testers, ...directed].map((source) => [formatNetwork(source), source]),
-    );
+    const testers = new Map([...known.testers, ...directed].map((source) => [formatNetwork(source), source]));
     this.#known.set(state.service.name, { ...known, testers: [...testers.values()] });
   }
 

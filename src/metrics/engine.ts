@@ -5,9 +5,10 @@ import { readSysctl } from '../kernel/sysctl.ts';
 import type { Clock } from '../lib/clock.ts';
 import { inTurns } from '../lib/turn.ts';
 import type { Meter } from '../meter/report.ts';
+import { FAMILIES } from '../model/address.ts';
 import { encodeMark } from '../model/mark.ts';
 import type { HealthReport } from '../model/records.ts';
-import type { Protocol } from '../model/service.ts';
+import type { Domu, Protocol } from '../model/service.ts';
 import type { Role, ServiceState, Slot } from '../model/state.ts';
 import { domuOf, liveRole, liveSlot, otherSlot, slotOf } from '../model/state.ts';
 import type { Counter } from '../plan/names.ts';
@@ -61,6 +62,7 @@ export function snapshotter({
 }: Sources): () => Promise<MetricsSnapshot> {
   const dark = new DarkWatch(engine, kernel, clock);
   const times = new LastTimes(engine);
+  const tallies = new Tallies();
   return async () => {
     const counted = await allCounters(kernel);
     const flows = await countFlows(engine, kernel);
@@ -69,7 +71,8 @@ export function snapshotter({
     await setImmediate();
     const monitored = engine.monitored();
     const drains = endsOf(monitored.drains);
-    const seen = { engine, counters, flows, dark, times, monitored, drains };
+    tallies.take(counters);
+    const seen = { engine, tallies, flows, dark, times, monitored, drains };
     const states = engine.states();
     await setImmediate();
     return {
@@ -104,8 +107,42 @@ function conntrackOf(): MetricsSnapshot['conntrack'] {
   return entries == null || limit == null ? null : { entries: Number(entries), limit: Number(limit) };
 }
 
+/** What the kernel counted of a DomU; null where it does not count. */
+type Tally = Pick<DomuMetrics, 'in' | 'out' | 'opened' | 'resets' | 'refused'>;
+
+/** Of thousands of DomUs, as long as nothing is counted: what was made of them stays. */
+class Tallies {
+  #counters: AllCounters | null = null;
+  #made = new Map<Domu, Tally>();
+
+  take(counters: AllCounters): void {
+    const known = this.#counters;
+    const isSame = (name: Counter): boolean =>
+      FAMILIES.every((family) => known?.[name][family] === counters[name][family]);
+    if (!COUNTERS.every(isSame)) this.#made = new Map();
+    this.#counters = counters;
+  }
+
+  of(domu: Domu): Tally {
+    const known = this.#made.get(domu);
+    if (known !== undefined || this.#counters === null) return known ?? UNCOUNTED;
+    const { in: received, out, new: opened, resets, refused } = this.#counters;
+    const made = {
+      in: totalOf(domu, received),
+      out: totalOf(domu, out),
+      opened: totalOf(domu, opened)?.packets ?? null,
+      resets: totalOf(domu, resets)?.packets ?? null,
+      refused: totalOf(domu, refused)?.packets ?? null,
+    };
+    this.#made.set(domu, made);
+    return made;
+  }
+}
+
+const UNCOUNTED: Tally = { in: null, out: null, opened: null, resets: null, refused: null };
+
 interface Seen {
-  readonly counters: AllCounters;
+  readonly tallies: Tallies;
   readonly flows: Counted;
   readonly engine: Engine;
   readonly dark: DarkWatch;
@@ -157,7 +194,7 @@ function flowsOf({ id }: ServiceState, slot: Slot, { flows, monitored: { markMas
 }
 
 function domuMetrics(state: ServiceState, role: Role, seen: Seen): DomuMetrics {
-  const { counters, engine } = seen;
+  const { tallies, engine } = seen;
   const domu = domuOf(state, role);
   return {
     domu: domu.name,
@@ -165,11 +202,7 @@ function domuMetrics(state: ServiceState, role: Role, seen: Seen): DomuMetrics {
     healthy: isHealthy(engine.health(state.service.name, domu.name)),
     domain: engine.domain(state.service.name, domu.name),
     flows: flowsOf(state, slotOf(state, role), seen),
-    in: totalOf(domu, counters.in),
-    out: totalOf(domu, counters.out),
-    opened: totalOf(domu, counters.new)?.packets ?? null,
-    resets: totalOf(domu, counters.resets)?.packets ?? null,
-    refused: totalOf(domu, counters.refused)?.packets ?? null,
+    ...tallies.of(domu),
   };
 }
 

@@ -1,7 +1,8 @@
 import { DOMAIN_STATES } from '../model/records.ts';
 import { otherRole } from '../model/state.ts';
+import type { Role } from '../model/state.ts';
 import type { DomuMetrics, ServiceMetrics } from './snapshot.ts';
-import { KeptLabels, NAME, familyOf, labelText } from './text-format.ts';
+import { Kept, NAME, familyOf, labelText } from './text-format.ts';
 import type { Family, Put } from './text-format.ts';
 
 /** A service with its labels, and those of its DomUs. */
@@ -16,30 +17,41 @@ interface LabelledDomu {
   readonly labels: string;
 }
 
+/** The texts of a service's labels, and of its DomUs' as they stand in it. */
+interface Texts {
+  readonly labels: string;
+  readonly domus: readonly { readonly name: string; readonly role: Role; readonly labels: string }[];
+}
+
+const textsOf = ({ name, domus }: ServiceMetrics): Texts => ({
+  labels: labelText({ service: name }),
+  domus: domus.map(({ domu, role }) => ({
+    name: domu,
+    role,
+    labels: labelText({ service: name, role, domu }),
+  })),
+});
+
+const areTextsOf = ({ domus }: Texts, service: ServiceMetrics): boolean =>
+  domus.length === service.domus.length &&
+  service.domus.every(({ domu, role }, at) => domus[at]?.name === domu && domus[at].role === role);
+
 /** Labels of services and DomUs, which are the same at each scrape. */
 export class ServiceLabels {
-  readonly #services = new KeptLabels<string>(
-    (service) => service,
-    (service) => ({ service }),
-  );
-  readonly #domus = new KeptLabels<{ readonly service: string; readonly row: DomuMetrics }>(
-    ({ service, row: { role, domu } }) => `${service} ${role} ${domu}`,
-    ({ service, row: { role, domu } }) => ({ service, role, domu }),
-  );
+  readonly #texts = new Kept<ServiceMetrics, Texts>(({ name }) => name, textsOf, areTextsOf);
 
   of(service: ServiceMetrics): LabelledService {
-    const { name, domus } = service;
+    const { labels, domus } = this.#texts.of(service);
     return {
       service,
-      labels: this.#services.of(name),
-      domus: domus.map((row) => ({ row, labels: this.#domus.of({ service: name, row }) })),
+      labels,
+      domus: service.domus.map((row, at) => ({ row, labels: domus[at]?.labels ?? '' })),
     };
   }
 
   /** Forgets those of services that were not asked for since the last time. */
   sweep(): void {
-    this.#services.sweep();
-    this.#domus.sweep();
+    this.#texts.sweep();
   }
 }
 

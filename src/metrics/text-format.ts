@@ -74,33 +74,38 @@ export function labelText(labels: Readonly<Record<string, string>>): string {
 }
 
 /**
- * Labels that stand in many families, and are the same from scrape to scrape: made once for all objects that bear the
- * same values. Forgets what has not been asked for between two calls of `sweep`.
+ * What is made of rows, such as labels that stand in many families, and is the same from scrape to scrape: made once for
+ * all rows with the same key. Forgets what has not been asked for between two calls of `sweep`.
  */
-export class KeptLabels<Row> {
+export class Kept<Row, Made> {
   readonly #keyOf: (row: Row) => string;
-  readonly #labelsOf: (row: Row) => Readonly<Record<string, string>>;
-  #texts = new Map<string, string>();
-  #before = new Map<string, string>();
+  readonly #make: (row: Row) => Made;
+  readonly #holds: (made: Made, row: Row) => boolean;
+  #made = new Map<string, Made>();
+  #before = new Map<string, Made>();
 
-  /** `keyOf`: the same for those rows alone that have the same labels. */
-  constructor(keyOf: (row: Row) => string, labelsOf: (row: Row) => Readonly<Record<string, string>>) {
+  /** `holds`: whether what was made of another row with this key is right for this one, too; if not given, always. */
+  constructor(
+    keyOf: (row: Row) => string,
+    make: (row: Row) => Made,
+    holds: (made: Made, row: Row) => boolean = () => true,
+  ) {
     this.#keyOf = keyOf;
-    this.#labelsOf = labelsOf;
+    this.#make = make;
+    this.#holds = holds;
   }
 
-  of(row: Row): string {
+  of(row: Row): Made {
     const key = this.#keyOf(row);
-    const known = this.#texts.get(key);
-    if (known !== undefined) return known;
-    const text = this.#before.get(key) ?? labelText(this.#labelsOf(row));
-    this.#texts.set(key, text);
-    return text;
+    const known = this.#made.get(key) ?? this.#before.get(key);
+    const made = known !== undefined && this.#holds(known, row) ? known : this.#make(row);
+    this.#made.set(key, made);
+    return made;
   }
 
   sweep(): void {
-    this.#before = this.#texts;
-    this.#texts = new Map();
+    this.#before = this.#made;
+    this.#made = new Map();
   }
 }
 

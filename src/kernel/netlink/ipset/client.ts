@@ -219,7 +219,7 @@ export class IpsetClient {
   }
 
   /** Counters of the elements of a set, by key, of all or of `only` these; null where it does not exist. */
-  async counters(name: string, only?: ReadonlySet<string>): Promise<Map<string, Traffic> | null> {
+  async counters(name: string, only?: ReadonlySet<string>): Promise<ReadonlyMap<string, Traffic> | null> {
     return this.#explained(
       `the counters of set ${name} could not be read`,
       'nothing was changed',
