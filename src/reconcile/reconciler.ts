@@ -150,10 +150,11 @@ export class Reconciler {
   }
 
   /**
-   * Our own change was the last one, as far as rules tell, and nobody has looked at it since: what the kernel says now
-   * differs from what it said before because of it.
+   * Our own change is under way, or was the last one, as far as rules tell, and nobody has looked at it since: what the
+   * kernel says now differs from what it said before because of it.
    */
   async isAsMade(): Promise<boolean> {
+    if (this.#changes.underWay > 0) return true;
     const known = this.#known;
     if (known?.looked !== false) return false;
     return (await this.#options.kernel.generation()) === known.generation && known === this.#known;

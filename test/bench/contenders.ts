@@ -43,7 +43,8 @@ export async function assemble(
     const place = await Place.create(programs, witnesses);
     try {
       const since = performance.now();
-      await bounded(peer.start(place, services, within), `${peer.name} with ${services} services`, within);
+      const limit = within * (peer.patience ?? 1);
+      await bounded(peer.start(place, services, limit), `${peer.name} with ${services} services`, limit);
       contenders.push({ peer, place, services, startedIn: performance.now() - since });
     } catch (error) {
       await place.destroy();

@@ -1,5 +1,7 @@
 import { readFile } from 'node:fs/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { http } from '../e2e/support/http.ts';
+import { Metrics } from '../e2e/support/metrics.ts';
 import { median } from './figures.ts';
 import { serviceName } from './numbering.ts';
 import { definition, processOf, restartDirector, socketOf } from './peers/director.ts';
@@ -30,6 +32,7 @@ export interface Held {
 const RESTARTS = 3;
 const SCRAPES = 5;
 const CHANGES = 3;
+const LOOKED_EVERY_MS = 200;
 const ADMINS = { admins: ['10.9.0.0/24'] };
 
 /** Restarts the director of the place, and leaves another. */
@@ -45,7 +48,10 @@ export async function daemonFigures(
   for (let n = 0; n < CHANGES; n++)
     changes.push(await change(place, services >> 1, ADMINS), await change(place, services >> 1));
   const restarts: number[] = [];
-  for (let n = 0; n < RESTARTS; n++) restarts.push(await restartDirector(place, within));
+  for (let n = 0; n < RESTARTS; n++) {
+    await looked(socketOf(place), services);
+    restarts.push(await restartDirector(place, within));
+  }
   return {
     services,
     firstStart,
@@ -64,6 +70,15 @@ async function change(place: Place, n: number, more: object = {}): Promise<numbe
   const { status, text } = await http(socketOf(place), 'PUT', `/v1/services/${serviceName(n)}`, { body });
   if (status !== 200) throw new Error(`a service could not be changed: ${status} ${text}`);
   return performance.now() - since;
+}
+
+/** Until everything has been looked at once more, which follows a start and each change; not for long if it has been. */
+export async function looked(socket: string, services: number): Promise<void> {
+  const last = async (): Promise<number | null> =>
+    (await Metrics.of(socket)).value('reconcile_last_success_timestamp_seconds', {});
+  const [begun, before] = [performance.now(), await last()];
+  while ((await last()) === before && performance.now() - begun < 4000 + services)
+    await sleep(LOOKED_EVERY_MS);
 }
 
 async function scrape(socket: string): Promise<{ ms: number; bytes: number }> {

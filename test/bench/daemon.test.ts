@@ -7,6 +7,7 @@ import type { SwitchView } from '../../src/api/contract.ts';
 import { http } from '../e2e/support/http.ts';
 import { definition, ManyServices } from '../e2e/support/many.ts';
 import { Metrics } from '../e2e/support/metrics.ts';
+import { looked as lookedAt } from './daemon-figures.ts';
 import { median, table } from './figures.ts';
 
 /**
@@ -111,13 +112,7 @@ async function family(pid: number): Promise<number[]> {
   return [pid, ...children.split(' ').filter(Boolean).map(Number)];
 }
 
-/** Until everything has been looked at once more, which follows a start and each change; not for long if it has been. */
-async function looked({ socket }: ManyServices): Promise<void> {
-  const last = async (): Promise<number | null> =>
-    (await Metrics.of(socket)).value('reconcile_last_success_timestamp_seconds', {});
-  const [begun, before] = [performance.now(), await last()];
-  while ((await last()) === before && performance.now() - begun < 4000 + size) await sleep(50);
-}
+const looked = ({ socket }: ManyServices): Promise<void> => lookedAt(socket, size);
 
 /** Seconds that bringing the kernel to what is wanted has taken so far. */
 const reconciling = async (socket: string): Promise<number> =>

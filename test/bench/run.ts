@@ -50,7 +50,7 @@ export const FULL: Extent = {
   amounts: { connections: 16_000, requests: 60_000, bulk: 24_000, datagrams: 160_000 },
   flows: 50_000,
   startWithin: 90_000,
-  deadline: 22 * 60_000,
+  deadline: 50 * 60_000,
 };
 export const QUICK: Extent = {
   quick: true,

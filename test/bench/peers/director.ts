@@ -36,6 +36,7 @@ export const socketOf = (place: Place): string => join(place.directory, 'directo
 export function director(options: DirectorOptions = {}): Peer {
   return {
     name: options.unmetered === true ? 'director, its meter off' : 'director',
+    patience: 4,
     ...(options.ipv6 === true ? { ipv6: true } : {}),
     async start(place, services, within) {
       await mkdir(join(place.directory, 'state'), { recursive: true });

@@ -18,6 +18,8 @@ export interface Peer {
   /** UDP is nothing that it can do. */
   readonly streamsOnly?: true;
   readonly ipv6?: true;
+  /** It makes a bridge for each service, which others find or do not need: so many times as long it may take to start. */
+  readonly patience?: number;
   /** How many rules, elements and so on it has; the first DomU of each service has everybody. `within`: milliseconds. */
   start(place: Place, services: number, within: number): Promise<void>;
   /** Where clients ask for a service. */
