@@ -3,6 +3,7 @@ import type { SetSpec } from '../model/kernel-state.ts';
 /** The list that the rules read, and the one that it is exchanged with. */
 export const ACTIVE_LIST = 'dir-trial';
 export const IDLE_LIST = 'dir-trial-next';
+export const CHOICE_LISTS = [ACTIVE_LIST, IDLE_LIST] as const;
 
 export type Bank = 'x' | 'y';
 export const BANKS: readonly Bank[] = ['x', 'y'];
@@ -23,7 +24,6 @@ export const bankNames = (bank: Bank): string[] => bankSets(bank).map(({ name })
 
 /** Every set that belongs to the choice; none of them is among the plan's sets. */
 export const CHOICE_SETS: ReadonlySet<string> = new Set([
-  ACTIVE_LIST,
-  IDLE_LIST,
+  ...CHOICE_LISTS,
   ...BANKS.flatMap((bank) => bankNames(bank)),
 ]);

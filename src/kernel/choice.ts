@@ -1,11 +1,18 @@
 import { KernelError } from '../lib/errors.ts';
 import type { Choice, SetElement, SetSpec } from '../model/kernel-state.ts';
-import { ACTIVE_LIST, BANKS, bankNames, bankSets, CHOICE_SETS, IDLE_LIST, otherBank } from './banks.ts';
+import {
+  ACTIVE_LIST,
+  BANKS,
+  bankNames,
+  bankSets,
+  CHOICE_LISTS,
+  CHOICE_SETS,
+  IDLE_LIST,
+  otherBank,
+} from './banks.ts';
 import type { Bank } from './banks.ts';
 import type { Swap } from './kernel.ts';
 import type { IpsetClient, ListedSet } from './netlink/ipset/client.ts';
-
-const LISTS = [ACTIVE_LIST, IDLE_LIST] as const;
 
 /** What the active list says; null where the choice is not whole: a set or list is missing, or a list holds no bank. */
 export function choiceIn(listed: readonly ListedSet[]): Choice | null {
@@ -32,8 +39,8 @@ const countOf = (bank: Bank, members: readonly string[]): number =>
  */
 export async function createChoice(ipset: IpsetClient): Promise<void> {
   for (const spec of BANKS.flatMap(bankSets)) await ipset.create(spec);
-  for (const list of LISTS) await ipset.createList(list, bankSets('x').length);
-  const [active, idle] = await Promise.all(LISTS.map(async (list) => membersOf(ipset, list)));
+  for (const list of CHOICE_LISTS) await ipset.createList(list, bankSets('x').length);
+  const [active, idle] = await Promise.all(CHOICE_LISTS.map(async (list) => membersOf(ipset, list)));
   const bank = standingBank(active ?? [], idle ?? []);
   await setMembers(ipset, ACTIVE_LIST, active ?? [], bankNames(bank));
   await setMembers(ipset, IDLE_LIST, idle ?? [], bankNames(otherBank(bank)));
@@ -116,7 +123,7 @@ export class Choosing {
 }
 
 async function idleBank(ipset: IpsetClient): Promise<Bank> {
-  const [active, idle] = await Promise.all(LISTS.map((list) => ipset.get(list, 0)));
+  const [active, idle] = await Promise.all(CHOICE_LISTS.map((list) => ipset.get(list, 0)));
   const bank = bankIn(idle);
   if (bank !== null && bankIn(active) === otherBank(bank)) return bank;
   throw new KernelError(

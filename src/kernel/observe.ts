@@ -2,7 +2,7 @@ import { groupBy } from '../lib/group.ts';
 import type { BridgeState, KernelState, LinkAddress, SetState } from '../model/kernel-state.ts';
 import type { SetType } from '../model/kernel-state.ts';
 import type { Family } from '../model/address.ts';
-import { CHOICE_SETS } from './banks.ts';
+import { CHOICE_LISTS, CHOICE_SETS } from './banks.ts';
 import { choiceIn } from './choice.ts';
 import type { TableReader } from './iptables/tables.ts';
 import type { Scope } from './kernel.ts';
@@ -30,7 +30,7 @@ export async function observe(parts: Parts, scope: Scope): Promise<KernelState> 
   const [links, addresses, listed, tables] = await Promise.all([
     parts.links.links(),
     parts.links.addresses(),
-    parts.ipset.list(SET_PREFIX, parts.now),
+    parts.ipset.list(SET_PREFIX, parts.now, CHOICE_LISTS),
     parts.tables.both(scope.rules),
   ]);
   const inScope = new Set(scope.links);

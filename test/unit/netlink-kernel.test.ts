@@ -461,6 +461,21 @@ describe('sets', () => {
     expect(await sets.get('hosts-own', 0)).toMatchObject({ type: 'bitmap:port', elements: [] });
   });
 
+  test('lists are told of also when all places that the kernel has for sets are taken', async () => {
+    await sets.create(spec('dir-a', 'hash:ip'));
+    await sets.createList('dir-list', 4);
+    await sets.addToList('dir-list', 'dir-a');
+    // It begins with 256, and makes room for 64 more when these are full.
+    const places = Array.from({ length: 320 }, (_, n) => `dir-${n}`);
+    for (const name of places) {
+      await sets.create(spec(name, 'hash:ip'));
+      const listed = await sets.list('dir-', Date.now, ['dir-list', 'dir-absent']);
+      const lists = listed.filter(({ type }) => type === 'list:set').map((list) => list.name);
+      expect([name, lists]).toEqual([name, ['dir-list']]);
+    }
+    expect((await sets.list('dir-list', Date.now, ['dir-list']))[0]?.members).toEqual(['dir-a']);
+  });
+
   test('flush empties one set and no other', async () => {
     for (const name of ['dir-a', 'dir-b']) {
       await sets.create(spec(name, 'hash:ip'));

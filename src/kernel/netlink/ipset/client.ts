@@ -178,9 +178,21 @@ export class IpsetClient {
 
   /**
    * The sets whose names begin with `prefix`, in the kernel's order; each is consistent with itself. `now`: answers
-   * milliseconds since the epoch.
+   * milliseconds since the epoch. `lists`: names of lists of sets, which are asked for where the kernel does not tell of
+   * them: when all places are taken that it has for sets (256, 320 and so on), whoever asks for all of them is told of no
+   * list (ip_set_core.c, ip_set_dump_do: the pass for lists follows the end of a loop that the last place has left).
    */
-  async list(prefix: string, now: () => number): Promise<ListedSet[]> {
+  async list(prefix: string, now: () => number, lists: readonly string[] = []): Promise<ListedSet[]> {
+    const listed = await this.#listAll(prefix, now);
+    const names = new Set(listed.map(({ name }) => name));
+    for (const name of lists) {
+      const list = names.has(name) ? null : await this.get(name, now());
+      if (list !== null) listed.push(list);
+    }
+    return listed;
+  }
+
+  async #listAll(prefix: string, now: () => number): Promise<ListedSet[]> {
     const sizes = await sizesOfHeads(await this.#dumpAll(encode.encodeListHeads()));
     const own = [...sizes.keys()].filter((name) => name.startsWith(prefix));
     const elements = (names: readonly string[]): number =>
