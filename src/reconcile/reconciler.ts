@@ -86,6 +86,11 @@ export class Reconciler {
     this.#options = options;
   }
 
+  /** How many changes have been begun, or have ended, since the start: a look during which it grows met one. */
+  get begun(): number {
+    return this.#changes.begun;
+  }
+
   /** What costs time without the kernel, done while something else is waited for. */
   prepare(state: DirectorState): void {
     this.#render(state);

@@ -34,7 +34,7 @@ const FIGHT_MS = 5_000;
 const PATIENCE = 4;
 const LONGEST_WAIT_MS = 30_000;
 
-/** So many looks at the choice may find it being changed before everything is looked at, whatever goes on. */
+/** So many looks in a row may meet a change of ours before everything is looked at while nothing else is done. */
 const PUT_OFFS = 10;
 
 /**
@@ -70,7 +70,7 @@ export class Watch {
   /** Changes of ours that nobody has looked at yet: when the first and the last of them were noticed. */
   #unlooked: { readonly entries: Context['entries']; readonly first: number; readonly last: number } | null =
     null;
-  /** How often in a row a look at the choice came while it was being changed. */
+  /** How often in a row a look met a change of ours. */
   #putOffs = 0;
   /** By what was put back (see nameOf): how often in a row, and when last. */
   readonly #struck = new Map<string, { times: number; at: number }>();
@@ -185,14 +185,17 @@ export class Watch {
     if (!asSeen || this.#before === null || this.#before.print === NOT_LOOKED)
       this.#before = await beforeLook(this.#context);
     // What nobody has changed since is looked at as others would see it.
+    const { begun: changes } = reconciler;
     const pending = await reconciler.pending(stateOf(this.#context), { thorough: asSeen });
-    if (pending.length > 0) return true;
+    // What was changed during the look is no difference that anybody else has made.
+    if (pending.length > 0) return changes === reconciler.begun || this.#putOff() === 'no';
     this.#writtenAt = -Infinity;
     await this.#writeDown();
     // Taken before the look: what came between is another print next time.
     this.#seen = called === this.#called ? print : NOT_SEEN;
     this.#wanted = entries;
     this.#unlooked = null;
+    this.#putOffs = 0;
     this.#took = Math.max(clock.now() - began, 0);
     this.#wholeAt = clock.now() + Math.min(Math.max(WHOLE_MS, this.#took * WHOLE_SHARE), WHOLE_AT_LEAST_MS);
     if (this.#isOver()) {

@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { DEFAULT_MARK_MASK, encodeMark } from '../../src/model/mark.ts';
 import type { Protocol } from '../../src/model/service.ts';
 import { parseTraffic } from '../../src/kernel/links/traffic.ts';
+import { Reconciler } from '../../src/reconcile/reconciler.ts';
 import { ACTOR, Bench, CUSTOMER, definition, network } from './support/engine-bench.ts';
 
 let bench: Bench;
@@ -200,9 +201,8 @@ describe('where a look at everything takes long', () => {
     const observe = kernel.observe.bind(kernel);
     const spy = vi.spyOn(kernel, 'observe').mockImplementation(async (scope) => {
       looks++;
-      const state = await observe(scope);
       await new Promise<void>((resolve) => void clock.after(LOOK_MS, resolve));
-      return state;
+      return observe(scope);
     });
     // Until a look has ended, and another is not due.
     await clock.turn(12_000);
@@ -219,6 +219,19 @@ describe('where a look at everything takes long', () => {
     expect(looks).toBe(0);
     await bench.clock.turn(3 * LOOK_MS);
     expect(looks).toBe(1);
+    vi.restoreAllMocks();
+    await bench.expectKernelIsPlan();
+  });
+
+  test('a change during a look is not taken for what somebody else has done', async () => {
+    const applied = vi.spyOn(Reconciler.prototype, 'applyAnew');
+    // Until a look is under way.
+    for (let n = 0; looks === 0 && n < 2000; n++) await bench.pass(100);
+    expect(looks).toBe(1);
+    await enrol(1);
+    await bench.clock.turn(3 * LOOK_MS);
+    expect(applied).not.toHaveBeenCalled();
+    expect(bench.kindsAfter(0)).not.toContain('repair');
     vi.restoreAllMocks();
     await bench.expectKernelIsPlan();
   });
